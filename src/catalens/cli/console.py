@@ -1,0 +1,89 @@
+"""What every verb shares: its common options, a progress bar, and the rule that stdout is data and stderr is talk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from catalens.core.config import Settings
+    from catalens.core.progress import Progress
+
+    T = TypeVar("T", bound=Settings)
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+FOLDER = click.Path(path_type=Path, file_okay=False)
+FILE = click.Path(path_type=Path, dir_okay=False)
+PATH = click.Path(path_type=Path)
+
+
+def configurable(command: Command) -> Command:
+    """Add --config and --set."""
+    command = click.option(
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="VERB.KEY=VALUE",
+        help="Override one setting; may be repeated.",
+    )(command)
+    return click.option("--config", type=FILE, help="A TOML file with a table for this verb.")(command)
+
+
+def json_option(command: Command) -> Command:
+    """Add --json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print data for machines on stdout.")(command)
+
+
+def settings(
+    model: type[T], section: str, config: Path | None, assignments: tuple[str, ...], flags: Mapping[str, Any]
+) -> T:
+    """The verb's settings; later wins: defaults, --config, the verb's own flags, --set."""
+    from catalens.core.config import load, parse_assignments
+
+    return load(config, model, {**flags, **parse_assignments(assignments, section=section)}, section=section)
+
+
+def emit(values: Any) -> None:
+    """One JSON object on one line of stdout."""
+    click.echo(json.dumps(values, ensure_ascii=False))
+
+
+def say(text: str = "") -> None:
+    """Talk, on stderr."""
+    click.echo(text, err=True)
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Progress]:
+    """A bar on stderr: done, total, rate, time left.  Where stderr is no terminal, a line now and then."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Bar(*columns, console=console, transient=False, disable=not console.is_terminal) as bar:
+        task = bar.add_task(label, total=None, note="")
+
+        def report(done: int, total: int | None = None, note: str = "") -> None:
+            bar.update(task, completed=done, total=total, note=note)
+
+        yield report

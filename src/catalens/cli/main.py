@@ -1,0 +1,88 @@
+"""`catalens VERB`: finds the verb's file when it is asked for, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import sys
+from difflib import get_close_matches
+
+import click
+
+from catalens import __version__
+from catalens.cli.exits import ERROR, USAGE, exit_code
+from catalens.core.errors import CatalensError
+
+# verb -> (module, what `catalens --help` says of it); a test sees that every module's help says the same
+VERBS: dict[str, tuple[str, str]] = {
+    "demo": ("catalens.cli.demo", "Draw a shop, run the whole way on it, and leave a report to look at."),
+    "ingest": ("catalens.cli.ingest", "Read a dump of products and photos into a catalog."),
+    "split": ("catalens.cli.split", "Divide a catalog into train, val, calib and test, without leaks."),
+    "train": ("catalens.cli.train", "Train a model on a catalog."),
+    "export": (
+        "catalens.cli.export",
+        "Turn a run into a bundle that is calibrated, checked and ready to serve.",
+    ),
+    "evaluate": ("catalens.cli.evaluate", "Measure a bundle on a part of a catalog."),
+    "predict": ("catalens.cli.predict", "Classify photos: files, folders, or a list on standard input."),
+    "embed": ("catalens.cli.embed", "Compute the vectors of a catalog's photos and products."),
+    "index": ("catalens.cli.index", "Build an index of similar products from a catalog's vectors."),
+    "search": ("catalens.cli.search", "Find the products that look like a photo."),
+    "serve": ("catalens.cli.serve", "Serve a bundle over HTTP."),
+    "ui": ("catalens.cli.ui", "Open the page that talks to a running service."),
+    "doctor": ("catalens.cli.doctor", "Check a bundle: digests, and its examples replayed."),
+}
+
+
+class Verbs(click.Group):
+    """Loads one verb's module at a time."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        from importlib import import_module
+
+        command: click.Command = import_module(VERBS[cmd_name][0]).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in VERBS:
+            near = get_close_matches(args[0], VERBS, n=1)
+            ctx.fail(f"unknown verb {args[0]!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in VERBS.items()])
+
+
+@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="catalens")
+def catalens() -> None:
+    """From product photos to categories, matches and recommendations that can be trusted."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one verb and end the process with its exit code."""
+    try:
+        code = catalens.main(arguments, prog_name="catalens", standalone_mode=False)
+    except CatalensError as error:
+        click.secho(f"catalens: {error}", fg="red", err=True)
+        sys.exit(exit_code(error))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("catalens: stopped", err=True)
+        sys.exit(130)
+    except BrokenPipeError:  # `catalens predict ... | head`
+        sys.stderr.close()
+        sys.exit(ERROR)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

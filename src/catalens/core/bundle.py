@@ -1,0 +1,167 @@
+"""The bundle: one folder with everything a prediction needs, every file under a digest.  A mismatch is an error, never a warning."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from catalens.core.errors import BundleCorrupt, BundleError, BundleIncompatible, ConfigError, PromiseError
+from catalens.core.preprocess import Preprocess
+from catalens.core.promise import Promise
+from catalens.core.taxonomy import Taxonomy
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+MODEL = "model.onnx"
+TAXONOMY = "taxonomy.parquet"
+
+
+class Manifest(BaseModel):
+    """manifest.json.  `files` maps every other file's relative path to its sha256."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format_version: int = FORMAT_VERSION
+    name: str
+    version: str
+    preprocess: dict[str, Any]
+    taxonomy_digest: str
+    classes: int
+    embedding_dim: int
+    heads: list[str] = ["category"]
+    temperature: float = 1.0
+    promises: list[dict[str, Any]] = []
+    open_world: dict[str, Any] | None = None
+    calibration: dict[str, Any] = {}  # on what, before and after
+    catalog_digest: str
+    training: dict[str, Any] = {}
+    libraries: dict[str, str] = {}
+    files: dict[str, str]
+
+
+class Bundle:
+    """A verified bundle.  Raises BundleCorrupt or BundleIncompatible, naming the file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.manifest = _read_manifest(path)
+        for name, expected in self.manifest.files.items():
+            if not (path / name).is_file():
+                raise BundleCorrupt("is missing from the bundle", source=str(path / name), key=name)
+            got = file_digest(path / name)
+            if got != expected:
+                raise BundleCorrupt(
+                    f"expected sha256 {expected[:12]}, got {got[:12]}", source=str(path / name), key=name
+                )
+        try:
+            self.preprocess = Preprocess.from_json(self.manifest.preprocess)
+        except ConfigError as error:
+            raise BundleIncompatible(f"preprocess: {error}", source=str(path)) from None
+        self.taxonomy = Taxonomy.read(path / TAXONOMY)
+        if self.taxonomy.digest != self.manifest.taxonomy_digest:
+            raise BundleCorrupt(
+                "the taxonomy does not match its digest", source=str(path / TAXONOMY), key=TAXONOMY
+            )
+        if len(self.taxonomy.leaves) != self.manifest.classes:
+            raise BundleCorrupt(
+                f"expected {self.manifest.classes} classes, the taxonomy has {len(self.taxonomy.leaves)}",
+                source=str(path),
+            )
+        self.promises = tuple(Promise.from_json(values) for values in self.manifest.promises)
+
+    @property
+    def name(self) -> str:
+        """ "shirts@3f2a9c1b04de": name and the first digits of the digest."""
+        return f"{self.manifest.name}@{self.manifest.version}"
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over the manifest, and so over every file."""
+        return file_digest(self.path / MANIFEST)
+
+    @property
+    def model_path(self) -> Path:
+        return self.path / MODEL
+
+    def promise(self, precision: float) -> Promise:
+        """The promise of that precision.  Raises PromiseError listing those the bundle makes."""
+        for promise in self.promises:
+            if abs(promise.precision - precision) < 1e-9:
+                return promise
+        made = ", ".join(f"{promise.precision:g}" for promise in self.promises) or "none"
+        raise PromiseError(f"no promise of {precision:g}; this bundle makes {made}", source=str(self.path))
+
+
+def write_bundle(path: Path, fill: Callable[[Path], dict[str, Any]], *, overwrite: bool = False) -> Bundle:
+    """Write a bundle whole or not at all.
+
+    `fill(folder)` puts every file into a working folder beside `path` and returns the manifest's fields without `files`,
+    `version` and `format_version`; the version is the first 12 digits of the digest over the files.
+    Raises BundleError if `path` is taken.
+    """
+    if path.exists() and not overwrite:
+        raise BundleError("already exists; choose another name or pass --overwrite", source=str(path))
+    partial = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        fields = fill(partial)
+        files = {
+            str(file.relative_to(partial)): file_digest(file)
+            for file in sorted(partial.rglob("*"))
+            if file.is_file()
+        }
+        digest = hashlib.sha256(json.dumps([files, fields], sort_keys=True).encode()).hexdigest()
+        manifest = Manifest(**fields, files=files, version=digest[:12])
+        (partial / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        Bundle(partial)
+        for file in partial.rglob("*"):
+            if file.is_file():
+                with file.open("rb+") as handle:
+                    os.fsync(handle.fileno())
+        if path.exists():
+            old = path.with_name(f".{path.name}.old")
+            shutil.rmtree(old, ignore_errors=True)
+            path.replace(old)
+            partial.replace(path)
+            shutil.rmtree(old)
+        else:
+            partial.replace(path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return Bundle(path)
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_manifest(path: Path) -> Manifest:
+    try:
+        values = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+    except OSError:
+        raise BundleCorrupt(
+            "is not a bundle: it has no manifest.json", source=str(path), key=MANIFEST
+        ) from None
+    except ValueError as error:
+        raise BundleCorrupt(f"is not JSON ({error})", source=str(path / MANIFEST), key=MANIFEST) from None
+    version = values.get("format_version") if isinstance(values, dict) else None
+    if version != FORMAT_VERSION:
+        raise BundleIncompatible(f"expected bundle format {FORMAT_VERSION}, got {version}", source=str(path))
+    try:
+        return Manifest.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise BundleCorrupt(f"{key}: {first['msg']}", source=str(path / MANIFEST), key=key) from None

@@ -1,0 +1,208 @@
+"""The catalog: products, their photos, and what has been learnt about them, in one folder that any Arrow tool opens."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from catalens.core.errors import CatalogError
+from catalens.core.shards import ShardReader
+from catalens.core.taxonomy import Taxonomy
+
+FORMAT_VERSION = 1
+PRODUCTS = pa.schema(
+    [
+        ("product_id", pa.string()),
+        ("category_id", pa.string()),  # a leaf of the taxonomy, or null: not known
+        ("seller", pa.string()),
+        ("group", pa.string()),  # products of one group never straddle a split
+        ("attributes", pa.map_(pa.string(), pa.string())),
+        ("source", pa.string()),  # where it stood in the dump: "styles.csv: row 17"
+        ("given_split", pa.string()),  # the part the dump itself put it in, or null
+    ]
+)
+IMAGES = pa.schema(
+    [
+        ("image_id", pa.string()),  # sha256 of the bytes; exact copies share it
+        ("product_id", pa.string()),
+        ("position", pa.int32()),  # 0 is the product's first photo
+        ("shard", pa.string()),
+        ("row", pa.int32()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("format", pa.string()),
+    ]
+)
+# side tables with a fixed form; others (embeddings.<digest>, quality, ...) are declared by the stage that writes them
+TABLES = {
+    "findings": pa.schema(
+        [
+            ("source", pa.string()),
+            ("product_id", pa.string()),
+            ("cause", pa.string()),
+            ("detail", pa.string()),
+            ("set_aside", pa.bool_()),  # true: this row of the dump is not in the catalog
+        ]
+    ),
+    "splits": pa.schema([("product_id", pa.string()), ("part", pa.string())]),
+}
+
+
+class CatalogInfo(BaseModel):
+    """catalog.json.  `digest` covers the taxonomy, products and images, so it changes when any of them does."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format_version: int = FORMAT_VERSION
+    name: str
+    products: int
+    images: int
+    categories: int
+    set_aside: dict[str, int]
+    rows_read: int
+    digest: str
+    made_by: dict[str, Any]
+
+
+class Catalog:
+    """A finished catalog folder, opened for reading.  Only side tables are ever added.  Raises CatalogError."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self.info = CatalogInfo.model_validate_json((path / "catalog.json").read_text(encoding="utf-8"))
+        except OSError:
+            partial = " (its ingest was not finished: run it again)" if (path / "journal").exists() else ""
+            raise CatalogError(
+                f"is not a catalog: it has no catalog.json{partial}", source=str(path)
+            ) from None
+        except ValidationError as error:
+            raise CatalogError(f"catalog.json: {error.errors()[0]['msg']}", source=str(path)) from None
+        if self.info.format_version != FORMAT_VERSION:
+            raise CatalogError(
+                f"expected catalog format {FORMAT_VERSION}, got {self.info.format_version}", source=str(path)
+            )
+        self.photos = ShardReader(path / "images")
+
+    @property
+    def digest(self) -> str:
+        return self.info.digest
+
+    @cached_property
+    def taxonomy(self) -> Taxonomy:
+        return Taxonomy.read(self.path / "taxonomy.parquet")
+
+    @cached_property
+    def products(self) -> pa.Table:
+        """Columns of `PRODUCTS`, one row a product."""
+        return _read(self.path / "products.parquet", PRODUCTS)
+
+    @cached_property
+    def images(self) -> pa.Table:
+        """Columns of `IMAGES`, one row a photo, those of a product together and in order."""
+        return _read(self.path / "images.parquet", IMAGES)
+
+    def table(self, name: str) -> pa.Table:
+        """A side table.  Raises CatalogError naming the verb that makes it."""
+        path = self.path / "tables" / f"{name}.parquet"
+        if not path.exists():
+            advice = "; run `catalens split` first" if name == "splits" else ""
+            raise CatalogError(f"has no table {name!r}{advice}", source=str(self.path), key=name)
+        return _read(path, TABLES.get(name))
+
+    def has_table(self, name: str) -> bool:
+        return (self.path / "tables" / f"{name}.parquet").exists()
+
+    def write_table(self, name: str, table: pa.Table) -> Path:
+        """Write a side table, whole or not at all."""
+        if name in TABLES:
+            table = table.select(TABLES[name].names).cast(TABLES[name])
+        path = self.path / "tables" / f"{name}.parquet"
+        path.parent.mkdir(exist_ok=True)
+        write_parquet(table, path)
+        return path
+
+    @cached_property
+    def split(self) -> dict[str, str]:
+        """product_id -> part.  Raises CatalogError if the catalog was not split."""
+        table = self.table("splits")
+        return dict(zip(table["product_id"].to_pylist(), table["part"].to_pylist(), strict=True))
+
+    @cached_property
+    def categories(self) -> dict[str, str | None]:
+        """product_id -> category_id."""
+        return dict(
+            zip(
+                self.products["product_id"].to_pylist(), self.products["category_id"].to_pylist(), strict=True
+            )
+        )
+
+    def images_of(self, part: str | None = None) -> pa.Table:
+        """The rows of `images` whose product is in `part` (all parts where None).  Raises CatalogError."""
+        if part is None:
+            return self.images
+        members = [product for product, where in self.split.items() if where == part]
+        if not members:
+            raise CatalogError(
+                f"has no products in part {part!r}; it has {sorted(set(self.split.values()))}",
+                source=str(self.path),
+            )
+        return self.images.filter(
+            pc.is_in(self.images["product_id"], value_set=pa.array(members, pa.string()))
+        )
+
+
+def content_digest(taxonomy: Taxonomy, products: pa.Table, images: pa.Table) -> str:
+    """sha256 over what a catalog holds, independent of when, where and in how many runs it was made."""
+    digest = hashlib.sha256(taxonomy.digest.encode())
+    for table, schema in ((products, PRODUCTS), (images, IMAGES)):
+        for batch in table.cast(schema).to_batches(max_chunksize=4096):
+            rows = batch.to_pylist()
+            for row in rows:
+                if isinstance(row.get("attributes"), list):
+                    row["attributes"] = sorted(row["attributes"])
+            digest.update(json.dumps(rows, ensure_ascii=False, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """Write, flush, rename: a reader sees the old file or the new one."""
+    partial = path.with_suffix(".partial")
+    pq.write_table(table, partial, compression="zstd")
+    with partial.open("rb+") as file:
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def write_json(values: Mapping[str, Any], path: Path) -> None:
+    """Write, flush, rename: a reader sees the old file or the new one."""
+    partial = path.with_suffix(".partial")
+    with partial.open("w", encoding="utf-8") as file:
+        json.dump(values, file, ensure_ascii=False, indent=1)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def _read(path: Path, schema: pa.Schema | None) -> pa.Table:
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise CatalogError(f"cannot be read as a Parquet table ({error})", source=str(path)) from None
+    if schema is None:
+        return table
+    missing = set(schema.names) - set(table.column_names)
+    if missing:
+        raise CatalogError(f"expected columns {schema.names}, missing {sorted(missing)}", source=str(path))
+    return table.select(schema.names).cast(schema)

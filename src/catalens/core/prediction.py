@@ -1,0 +1,68 @@
+"""What comes out: labels, the decision, neighbours.  Values only; how they are reached is in `predict`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Action = Literal["file", "suggest", "review", "reject"]
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A leaf, the names on its path from the top, and its calibrated probability in [0, 1]."""
+
+    id: str
+    path: tuple[str, ...]
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do with a product.
+
+    `file`: put it into `node`, at whose `level` the promise holds.  `suggest`: no level's promise is kept, the labels are
+    suggestions for a person.  `review`: photos disagree or some could not be read.  `reject`: no photo could be used.
+    `confidence` is the calibrated probability of `node`; `promise` the precision promised, None if nothing is filed.
+    """
+
+    action: Action
+    node: str | None
+    path: tuple[str, ...]
+    level: str | None
+    confidence: float
+    promise: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a person should know about one photo or row, with its cause."""
+
+    source: str
+    cause: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A product that looks alike; `score` is the cosine in [-1, 1]."""
+
+    id: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One product.  `labels` best first; `open_world` names the verdict or is None where the bundle gives none."""
+
+    id: str
+    decision: Decision
+    labels: tuple[Label, ...]
+    model: str
+    findings: tuple[Finding, ...] = ()
+    open_world: str | None = None
+    timings_ms: dict[str, float] = field(default_factory=dict, compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)

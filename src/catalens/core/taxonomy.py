@@ -1,0 +1,232 @@
+"""The category tree.  The only class order: a leaf's place in `leaves` is its output index in every model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from catalens.core.errors import TaxonomyError
+
+ROOT = ""
+SEPARATOR = " > "
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """One node.  `parent` is "" at the top; `level` counts from 0; `names` maps a language ("" = as delivered) to a name."""
+
+    id: str
+    parent: str
+    level: int
+    names: Mapping[str, str]
+
+    def name(self, language: str = "") -> str:
+        """The name in `language`, else as delivered, else the id."""
+        return self.names.get(language) or self.names.get("") or self.id
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """A frozen tree of 1..n levels.  Ragged trees are allowed: a leaf may end at any level.
+
+    `categories` come parents first; the leaves among them, in that order, are the classes.
+    """
+
+    categories: tuple[Category, ...]
+    level_names: tuple[str, ...] = ()
+    _by_id: dict[str, Category] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_id: dict[str, Category] = {}
+        for category in self.categories:
+            if not category.id:
+                raise TaxonomyError("a category has an empty id")
+            if category.id in by_id:
+                raise TaxonomyError(f"category id {category.id!r} stands twice", key=category.id)
+            if category.parent != ROOT and category.parent not in by_id:
+                raise TaxonomyError(
+                    f"category {category.id!r} has parent {category.parent!r}, which is not listed before it",
+                    key=category.id,
+                )
+            level = by_id[category.parent].level + 1 if category.parent else 0
+            if category.level != level:
+                raise TaxonomyError(
+                    f"category {category.id!r} says level {category.level}, its parent {level - 1}"
+                )
+            by_id[category.id] = category
+        object.__setattr__(self, "_by_id", by_id)
+        if self.level_names and len(self.level_names) < self.depth:
+            raise TaxonomyError(f"expected {self.depth} level names, got {len(self.level_names)}")
+
+    @classmethod
+    def from_paths(
+        cls,
+        paths: Mapping[str, Sequence[str]],
+        *,
+        level_names: Sequence[str] = (),
+    ) -> Taxonomy:
+        """{leaf id: names from the top to the leaf} -> tree, ordered by path.
+
+        Inner nodes get their path as id ("Fruit > Apple").  Raises TaxonomyError if a leaf would also be an inner
+        node of the tree.
+        """
+        categories: dict[str, Category] = {}
+        for leaf, names in sorted(paths.items(), key=lambda item: (tuple(item[1]), item[0])):
+            if not names or not all(names):
+                raise TaxonomyError(
+                    f"category {leaf!r} has an empty name in its path {tuple(names)}", key=leaf
+                )
+            parent = ROOT
+            for level, name in enumerate(names[:-1]):
+                inner = SEPARATOR.join(names[: level + 1])
+                if inner in paths:
+                    raise TaxonomyError(
+                        f"{inner!r} is a category of its own and the parent of {leaf!r}", key=inner
+                    )
+                categories.setdefault(inner, Category(inner, parent, level, {"": name}))
+                parent = inner
+            if leaf in categories:
+                raise TaxonomyError(f"category id {leaf!r} stands twice", key=leaf)
+            categories[leaf] = Category(leaf, parent, len(names) - 1, {"": names[-1]})
+        return cls(tuple(categories.values()), tuple(level_names))
+
+    def __len__(self) -> int:
+        return len(self.categories)
+
+    def __contains__(self, category_id: object) -> bool:
+        return category_id in self._by_id
+
+    def __getitem__(self, category_id: str) -> Category:
+        """Raises TaxonomyError if there is no such category."""
+        try:
+            return self._by_id[category_id]
+        except KeyError:
+            raise TaxonomyError(f"unknown category {category_id!r}", key=category_id) from None
+
+    @cached_property
+    def leaves(self) -> tuple[str, ...]:
+        """Ids of the C classes, in output order."""
+        parents = {category.parent for category in self.categories}
+        return tuple(category.id for category in self.categories if category.id not in parents)
+
+    @cached_property
+    def leaf_index(self) -> dict[str, int]:
+        """Leaf id -> output index."""
+        return {leaf: index for index, leaf in enumerate(self.leaves)}
+
+    @property
+    def depth(self) -> int:
+        """Number of levels."""
+        return 1 + max((category.level for category in self.categories), default=-1)
+
+    def level_name(self, level: int) -> str:
+        """What the level is called: "articleType", or "level 3" where no name was given."""
+        return self.level_names[level] if level < len(self.level_names) else f"level {level + 1}"
+
+    def path(self, category_id: str) -> tuple[str, ...]:
+        """Ids from the top to the category."""
+        ids: list[str] = []
+        while category_id != ROOT:
+            ids.append(category_id)
+            category_id = self[category_id].parent
+        return tuple(reversed(ids))
+
+    def path_names(self, category_id: str, language: str = "") -> tuple[str, ...]:
+        """Names from the top to the category."""
+        return tuple(self[node].name(language) for node in self.path(category_id))
+
+    @cached_property
+    def level_nodes(self) -> tuple[tuple[str, ...], ...]:
+        """For each level, the ids of the nodes that the leaves fall under; a shallower leaf stands for itself."""
+        return tuple(
+            tuple(dict.fromkeys(self._ancestor(leaf, level) for leaf in self.leaves))
+            for level in range(self.depth)
+        )
+
+    @cached_property
+    def ancestors(self) -> npt.NDArray[np.int64]:
+        """int64 [levels, C]: for each level and leaf, the index of the leaf's node in `level_nodes[level]`."""
+        table = np.zeros((self.depth, len(self.leaves)), dtype=np.int64)
+        for level, nodes in enumerate(self.level_nodes):
+            place = {node: index for index, node in enumerate(nodes)}
+            table[level] = [place[self._ancestor(leaf, level)] for leaf in self.leaves]
+        return table
+
+    def _ancestor(self, leaf: str, level: int) -> str:
+        path = self.path(leaf)
+        return path[min(level, len(path) - 1)]
+
+    def level_probabilities(
+        self, leaf_probabilities: npt.NDArray[np.floating], level: int
+    ) -> npt.NDArray[np.float64]:
+        """float [N, C] over leaves -> float64 [N, nodes of the level]: a node's probability is the sum of its leaves'."""
+        sums = np.zeros((len(leaf_probabilities), len(self.level_nodes[level])))
+        np.add.at(sums.T, self.ancestors[level], leaf_probabilities.T)
+        return sums
+
+    def subset(self, leaves: Iterable[str]) -> Taxonomy:
+        """The tree over some of its leaves, in the same order; inner nodes left without leaves go."""
+        wanted = set(leaves)
+        missing = wanted - set(self.leaves)
+        if missing:
+            raise TaxonomyError(f"{min(missing)!r} is not a leaf of this taxonomy", key=min(missing))
+        kept = {node for leaf in wanted for node in self.path(leaf)}
+        return Taxonomy(tuple(c for c in self.categories if c.id in kept), self.level_names)
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over ids, parents, names and order."""
+        rows = [[c.id, c.parent, sorted(c.names.items())] for c in self.categories]
+        content = json.dumps([rows, list(self.level_names)], ensure_ascii=False)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def to_table(self) -> pa.Table:
+        """id, parent, level, name, name.<language>...; level names are in the schema's metadata."""
+        languages = sorted({language for category in self.categories for language in category.names} - {""})
+        columns: dict[str, pa.Array] = {
+            "id": pa.array([c.id for c in self.categories], pa.string()),
+            "parent": pa.array([c.parent for c in self.categories], pa.string()),
+            "level": pa.array([c.level for c in self.categories], pa.int32()),
+            "name": pa.array([c.names.get("") for c in self.categories], pa.string()),
+        }
+        for language in languages:
+            columns[f"name.{language}"] = pa.array(
+                [c.names.get(language) for c in self.categories], pa.string()
+            )
+        names = json.dumps(list(self.level_names), ensure_ascii=False)
+        return pa.table(columns).replace_schema_metadata({"level_names": names})
+
+    @classmethod
+    def from_table(cls, table: pa.Table) -> Taxonomy:
+        """Raises TaxonomyError if columns are missing or the rows do not form a tree."""
+        missing = {"id", "parent", "level", "name"} - set(table.column_names)
+        if missing:
+            raise TaxonomyError(f"expected columns id, parent, level, name; missing {sorted(missing)}")
+        languages = [name.removeprefix("name.") for name in table.column_names if name.startswith("name.")]
+        categories = []
+        for row in table.to_pylist():
+            names = {"": row["name"], **{language: row[f"name.{language}"] for language in languages}}
+            given = {language: name for language, name in names.items() if name is not None}
+            categories.append(Category(row["id"], row["parent"], row["level"], given))
+        metadata = table.schema.metadata or {}
+        return cls(tuple(categories), tuple(json.loads(metadata.get(b"level_names", b"[]"))))
+
+    def write(self, path: Path) -> None:
+        pq.write_table(self.to_table(), path)
+
+    @classmethod
+    def read(cls, path: Path) -> Taxonomy:
+        """Raises TaxonomyError."""
+        try:
+            return cls.from_table(pq.read_table(path))
+        except (OSError, pa.ArrowException) as error:
+            raise TaxonomyError(f"cannot be read as a Parquet table ({error})", source=str(path)) from None
