@@ -67,9 +67,7 @@ class Bundle:
             raise BundleIncompatible(f"preprocess: {error}", source=str(path)) from None
         self.taxonomy = Taxonomy.read(path / TAXONOMY)
         if self.taxonomy.digest != self.manifest.taxonomy_digest:
-            raise BundleCorrupt(
-                "the taxonomy does not match its digest", source=str(path / TAXONOMY), key=TAXONOMY
-            )
+            raise BundleCorrupt("the taxonomy does not match its digest", source=str(path / TAXONOMY), key=TAXONOMY)
         if len(self.taxonomy.leaves) != self.manifest.classes:
             raise BundleCorrupt(
                 f"expected {self.manifest.classes} classes, the taxonomy has {len(self.taxonomy.leaves)}",
@@ -115,9 +113,7 @@ def write_bundle(path: Path, fill: Callable[[Path], dict[str, Any]], *, overwrit
     try:
         fields = fill(partial)
         files = {
-            str(file.relative_to(partial)): file_digest(file)
-            for file in sorted(partial.rglob("*"))
-            if file.is_file()
+            str(file.relative_to(partial)): file_digest(file) for file in sorted(partial.rglob("*")) if file.is_file()
         }
         digest = hashlib.sha256(json.dumps([files, fields], sort_keys=True).encode()).hexdigest()
         manifest = Manifest(**fields, files=files, version=digest[:12])
@@ -151,9 +147,7 @@ def _read_manifest(path: Path) -> Manifest:
     try:
         values = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
     except OSError:
-        raise BundleCorrupt(
-            "is not a bundle: it has no manifest.json", source=str(path), key=MANIFEST
-        ) from None
+        raise BundleCorrupt("is not a bundle: it has no manifest.json", source=str(path), key=MANIFEST) from None
     except ValueError as error:
         raise BundleCorrupt(f"is not JSON ({error})", source=str(path / MANIFEST), key=MANIFEST) from None
     version = values.get("format_version") if isinstance(values, dict) else None

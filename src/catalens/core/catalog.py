@@ -83,9 +83,7 @@ class Catalog:
             self.info = CatalogInfo.model_validate_json((path / "catalog.json").read_text(encoding="utf-8"))
         except OSError:
             partial = " (its ingest was not finished: run it again)" if (path / "journal").exists() else ""
-            raise CatalogError(
-                f"is not a catalog: it has no catalog.json{partial}", source=str(path)
-            ) from None
+            raise CatalogError(f"is not a catalog: it has no catalog.json{partial}", source=str(path)) from None
         except ValidationError as error:
             raise CatalogError(f"catalog.json: {error.errors()[0]['msg']}", source=str(path)) from None
         if self.info.format_version != FORMAT_VERSION:
@@ -141,11 +139,7 @@ class Catalog:
     @cached_property
     def categories(self) -> dict[str, str | None]:
         """product_id -> category_id."""
-        return dict(
-            zip(
-                self.products["product_id"].to_pylist(), self.products["category_id"].to_pylist(), strict=True
-            )
-        )
+        return dict(zip(self.products["product_id"].to_pylist(), self.products["category_id"].to_pylist(), strict=True))
 
     def images_of(self, part: str | None = None) -> pa.Table:
         """The rows of `images` whose product is in `part` (all parts where None).  Raises CatalogError."""
@@ -157,9 +151,7 @@ class Catalog:
                 f"has no products in part {part!r}; it has {sorted(set(self.split.values()))}",
                 source=str(self.path),
             )
-        return self.images.filter(
-            pc.is_in(self.images["product_id"], value_set=pa.array(members, pa.string()))
-        )
+        return self.images.filter(pc.is_in(self.images["product_id"], value_set=pa.array(members, pa.string())))
 
 
 def content_digest(taxonomy: Taxonomy, products: pa.Table, images: pa.Table) -> str:

@@ -93,11 +93,7 @@ def _explain(error: ValidationError, model: type[BaseModel], section: str, path:
 def _known_keys(model: type[BaseModel], parents: list[str]) -> list[str]:
     for parent in parents:
         field = model.model_fields.get(parent)
-        if (
-            field is None
-            or not isinstance(field.annotation, type)
-            or not issubclass(field.annotation, BaseModel)
-        ):
+        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
             return []
         model = field.annotation
     return list(model.model_fields)

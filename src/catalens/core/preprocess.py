@@ -56,13 +56,9 @@ class Preprocess:
         if not 8 <= self.size <= 2048:
             raise ConfigError(f"expected a size of 8 to 2048 pixels, got {self.size}", key="size")
         if self.resize not in get_args(Resize):
-            raise ConfigError(
-                f"expected resize to be one of {get_args(Resize)}, got {self.resize!r}", key="resize"
-            )
+            raise ConfigError(f"expected resize to be one of {get_args(Resize)}, got {self.resize!r}", key="resize")
         if self.interpolation not in _FILTERS:
-            raise ConfigError(
-                f"expected one of {tuple(_FILTERS)}, got {self.interpolation!r}", key="interpolation"
-            )
+            raise ConfigError(f"expected one of {tuple(_FILTERS)}, got {self.interpolation!r}", key="interpolation")
         if min(self.std) <= 0:
             raise ConfigError(f"expected std above 0, got {self.std}", key="std")
 
@@ -109,5 +105,5 @@ class Preprocess:
         unknown = set(values) - set(cls.__dataclass_fields__)
         if unknown:
             raise ConfigError(f"unknown preprocess fields {sorted(unknown)}", key=min(unknown))
-        listed = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+        listed: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(**listed)

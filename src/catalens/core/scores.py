@@ -58,7 +58,5 @@ def product_embeddings(
 
 def _group(product_ids: Sequence[str]) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
     place: dict[str, int] = {}
-    rows = np.fromiter(
-        (place.setdefault(product, len(place)) for product in product_ids), np.int64, len(product_ids)
-    )
+    rows = np.fromiter((place.setdefault(product, len(place)) for product in product_ids), np.int64, len(product_ids))
     return tuple(place), rows

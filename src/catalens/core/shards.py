@@ -96,9 +96,7 @@ class ShardReader:
             try:
                 reader = pa.ipc.open_file(pa.memory_map(str(path)))
                 if reader.schema != SCHEMA:
-                    raise CatalogError(
-                        f"expected columns {SCHEMA.names}, got {reader.schema.names}", source=str(path)
-                    )
+                    raise CatalogError(f"expected columns {SCHEMA.names}, got {reader.schema.names}", source=str(path))
                 self._shards[shard] = [reader.get_batch(index) for index in range(reader.num_record_batches)]
             except (OSError, pa.ArrowException) as error:
                 raise CatalogError(f"cannot be read as a photo shard ({error})", source=str(path)) from None

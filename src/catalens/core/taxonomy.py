@@ -59,9 +59,7 @@ class Taxonomy:
                 )
             level = by_id[category.parent].level + 1 if category.parent else 0
             if category.level != level:
-                raise TaxonomyError(
-                    f"category {category.id!r} says level {category.level}, its parent {level - 1}"
-                )
+                raise TaxonomyError(f"category {category.id!r} says level {category.level}, its parent {level - 1}")
             by_id[category.id] = category
         object.__setattr__(self, "_by_id", by_id)
         if self.level_names and len(self.level_names) < self.depth:
@@ -82,16 +80,12 @@ class Taxonomy:
         categories: dict[str, Category] = {}
         for leaf, names in sorted(paths.items(), key=lambda item: (tuple(item[1]), item[0])):
             if not names or not all(names):
-                raise TaxonomyError(
-                    f"category {leaf!r} has an empty name in its path {tuple(names)}", key=leaf
-                )
+                raise TaxonomyError(f"category {leaf!r} has an empty name in its path {tuple(names)}", key=leaf)
             parent = ROOT
             for level, name in enumerate(names[:-1]):
                 inner = SEPARATOR.join(names[: level + 1])
                 if inner in paths:
-                    raise TaxonomyError(
-                        f"{inner!r} is a category of its own and the parent of {leaf!r}", key=inner
-                    )
+                    raise TaxonomyError(f"{inner!r} is a category of its own and the parent of {leaf!r}", key=inner)
                 categories.setdefault(inner, Category(inner, parent, level, {"": name}))
                 parent = inner
             if leaf in categories:
@@ -148,8 +142,7 @@ class Taxonomy:
     def level_nodes(self) -> tuple[tuple[str, ...], ...]:
         """For each level, the ids of the nodes that the leaves fall under; a shallower leaf stands for itself."""
         return tuple(
-            tuple(dict.fromkeys(self._ancestor(leaf, level) for leaf in self.leaves))
-            for level in range(self.depth)
+            tuple(dict.fromkeys(self._ancestor(leaf, level) for leaf in self.leaves)) for level in range(self.depth)
         )
 
     @cached_property
@@ -165,9 +158,7 @@ class Taxonomy:
         path = self.path(leaf)
         return path[min(level, len(path) - 1)]
 
-    def level_probabilities(
-        self, leaf_probabilities: npt.NDArray[np.floating], level: int
-    ) -> npt.NDArray[np.float64]:
+    def level_probabilities(self, leaf_probabilities: npt.NDArray[np.floating], level: int) -> npt.NDArray[np.float64]:
         """float [N, C] over leaves -> float64 [N, nodes of the level]: a node's probability is the sum of its leaves'."""
         sums = np.zeros((len(leaf_probabilities), len(self.level_nodes[level])))
         np.add.at(sums.T, self.ancestors[level], leaf_probabilities.T)
@@ -199,9 +190,7 @@ class Taxonomy:
             "name": pa.array([c.names.get("") for c in self.categories], pa.string()),
         }
         for language in languages:
-            columns[f"name.{language}"] = pa.array(
-                [c.names.get(language) for c in self.categories], pa.string()
-            )
+            columns[f"name.{language}"] = pa.array([c.names.get(language) for c in self.categories], pa.string())
         names = json.dumps(list(self.level_names), ensure_ascii=False)
         return pa.table(columns).replace_schema_metadata({"level_names": names})
 
