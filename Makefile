@@ -1,0 +1,71 @@
+# Catalens. `make help` lists what can be made; `make demo` and `make test` install what they need into .venv by themselves.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(shell command -v uv 2>/dev/null)
+DEMO_FOLDER ?= demo
+
+ifneq ($(UV),)
+# uv does not read pip's configuration: take the wheels that pip was told of.
+wheels := $(shell pip config get global.find-links 2>/dev/null)
+ifneq ($(wheels),)
+comma := ,
+export UV_FIND_LINKS ?= $(subst $() $(),$(comma),$(wheels))
+endif
+HEALTHY := $(BIN)/python -c 'pass'
+VENV := rm -rf .venv && $(UV) venv --quiet --python $(PYTHON) .venv
+INSTALL := $(UV) pip install --quiet --python $(BIN)/python
+else
+HEALTHY := $(BIN)/python -m pip --version
+VENV := $(PYTHON) -m venv --clear .venv
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+endif
+
+.PHONY: help demo test check bench format docs setup
+
+help: ## Show this list.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+
+demo: .venv/.ready-demo ## Draw a small shop, train on it, and leave a report to look at in demo/.
+	@$(BIN)/catalens demo $(DEMO_FOLDER)
+
+test: .venv/.ready-dev ## Run the tests.  ARGS="tests/unit -x" goes to pytest.
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest $(ARGS)
+
+check: .venv/.ready-dev ## Format, lint, types, imports, tests, docs: what a change must pass.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(MAKE) --no-print-directory test
+	$(MAKE) --no-print-directory docs
+
+bench: .venv/.ready-dev ## Run every benchmarks/*.py; those that need real data look for it in ../shared/data.  ONLY="serving" picks some.
+	@for script in benchmarks/*$(ONLY)*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+format: .venv/.ready-dev ## Format the code and fix what ruff can fix.
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+docs: .venv/.ready-dev ## Build the documentation into site/.
+	@$(BIN)/python docs/generate_cli.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open site/index.html"
+
+setup: .venv/.ready-dev ## Only install what the tests need.
+
+# One rule, two sets of packages.  A stamp is written when the install is whole, so one that was cut short is done again;
+# a change of pyproject.toml makes both stamps old.
+.venv/.ready-demo: extras := train,serve
+.venv/.ready-dev: extras := dev
+.venv/.ready-%: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Catalens needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(HEALTHY) >/dev/null 2>&1 || { $(VENV); } || { echo "No virtual environment could be made. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@echo "Installing catalens[$(extras)] into .venv (minutes the first time) ..."
+	@$(INSTALL) --editable '.[$(extras)]'
+	@touch $@
+	@if [ "$*" = dev ]; then touch .venv/.ready-demo; fi

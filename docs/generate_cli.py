@@ -1,0 +1,95 @@
+"""Writes docs/reference/cli.md from the click commands themselves; a test compares the two.
+
+Run it after a change of an option: `python docs/generate_cli.py`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from catalens.cli.main import VERBS, catalens
+
+PAGE = Path(__file__).parent / "reference" / "cli.md"
+HEAD = """\
+# Command line
+
+<!-- Written by docs/generate_cli.py: change the commands, not this page. -->
+
+`catalens VERB --help` says the same in the terminal. Data goes to standard output, talk and progress to standard error.
+
+| exit code | means |
+|---|---|
+| 0 | done |
+| 1 | something was wrong with the data, a bundle or an index; the message names it |
+| 2 | the command line or a setting was wrong |
+| 3 | a gate was not passed (for example the export parity gate) |
+
+Verbs with `--config` read a TOML file with a table of the verb's name, and `--set VERB.KEY=VALUE` overrides one key.
+Later wins: defaults, `--config`, the verb's own options, `--set`. An unknown key is an error that names the nearest one.
+
+| verb | |
+|---|---|
+"""
+
+
+def page() -> str:
+    """The whole page, as Markdown."""
+    context = click.Context(catalens, info_name="catalens")
+    table = "".join(f"| [`{verb}`](#{verb}) | {summary} |\n" for verb, (_, summary) in VERBS.items())
+    sections = (section(verb, context) for verb in VERBS)
+    return HEAD + table + "".join(sections)
+
+
+def section(verb: str, parent: click.Context) -> str:
+    """One verb: its help, its usage and its options."""
+    command = catalens.get_command(parent, verb)
+    assert command is not None
+    context = click.Context(command, info_name=verb, parent=parent)
+    usage = " ".join(command.collect_usage_pieces(context))
+    lines = [f"\n## {verb}\n", prose(command.help), f"```text\ncatalens {verb} {usage}\n```\n"]
+    options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+    if options:
+        lines += ["| option | takes | |\n|---|---|---|", *(row(option) for option in options), ""]
+    if command.epilog:
+        lines.append(prose(command.epilog))
+    return "\n".join(lines)
+
+
+def row(option: click.Option) -> str:
+    """One option as a line of a table."""
+    names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
+    told = (option.help or "").replace("|", r"\|")
+    return f"| {names} | {'' if option.is_flag else value(option)} | {told} |"
+
+
+def value(option: click.Option) -> str:
+    """What the option takes: its metavar, its choices, or the name of its type."""
+    if option.metavar:
+        return f"`{option.metavar}`"
+    if isinstance(option.type, click.Choice):
+        return ", ".join(f"`{choice}`" for choice in option.type.choices)
+    return option.type.name.split()[0]
+
+
+def prose(text: str | None) -> str:
+    """Help text as Markdown: a paragraph that click keeps as it is (after \\b) becomes a code block."""
+    return "\n".join(_paragraphs(inspect.cleandoc(text or ""))) + "\n"
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    for paragraph in text.split("\n\n"):
+        if not paragraph.startswith("\b"):
+            yield paragraph + "\n"
+            continue
+        lines = paragraph.removeprefix("\b").strip("\n").splitlines()
+        if lines and lines[0].rstrip().endswith(":"):
+            yield lines.pop(0).strip() + "\n"
+        yield "```console\n" + inspect.cleandoc("\n".join(["", *lines])) + "\n```\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
