@@ -19,7 +19,14 @@ MAX_PIXELS = 100_000_000
 Image.MAX_IMAGE_PIXELS = None
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "DIB", "HEIF")
+_FORMATS = ["JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "DIB"]  # MPO is opened by the JPEG reader
+try:
+    from pillow_heif import register_heif_opener  # the extra `heif`
+except ImportError:
+    pass
+else:
+    register_heif_opener()
+    _FORMATS.append("HEIF")
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -1,0 +1,95 @@
+"""From probabilities to a decision a person can read: file, suggest, review or reject."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from catalens.core.prediction import Decision, Finding, Label
+from catalens.core.promise import Promise
+from catalens.core.taxonomy import SEPARATOR, Taxonomy
+
+CONFIDENT = 0.9  # a photo's probability from which its own answer counts as an objection
+
+
+def decide(promise: Promise | None, taxonomy: Taxonomy, probabilities: npt.NDArray[np.floating]) -> Decision:
+    """float [C] calibrated leaf probabilities -> the deepest category the promise holds for, else `suggest`."""
+    if promise is None:
+        return _suggest("This bundle makes no promises", taxonomy, probabilities)
+    choice = promise.choose(taxonomy, probabilities[None])
+    level = int(choice.level[0])
+    if level < 0:
+        supported = any(rule.threshold is not None for rule in promise.rules)
+        why = (
+            "Not sure enough for any promise" if supported else "The calibration data supports no promise at any level"
+        )
+        return _suggest(why, taxonomy, probabilities)
+    node = taxonomy.level_nodes[level][int(choice.node[0])]
+    confidence = float(choice.confidence[0])
+    path = taxonomy.path_names(node)
+    words = SEPARATOR.join(path)
+    if node in taxonomy.leaf_index:
+        reason = f"Filed under {words}: {percent(confidence)} sure"
+    else:
+        reason = f"Sure of {words} ({percent(confidence)}), not of the kind within it: filed there"
+    return Decision(
+        action="file",
+        node=node,
+        path=path,
+        level=taxonomy.level_name(taxonomy[node].level),  # a shallow leaf stands for itself at deeper levels
+        confidence=confidence,
+        promise=promise.precision,
+        reason=f"{reason}, and such answers are right at least {promise.precision * 100:g} % of the time.",
+    )
+
+
+def review(reason: str, probabilities: npt.NDArray[np.floating]) -> Decision:
+    """Nothing is filed because of `reason`."""
+    return Decision("review", None, (), None, float(probabilities.max()), None, reason)
+
+
+def reject(findings: Sequence[Finding]) -> Decision:
+    """No photo could be used; the reason names each cause once."""
+    causes = dict.fromkeys(f"{finding.cause} ({finding.detail})" for finding in findings) or {"it has none": None}
+    return Decision("reject", None, (), None, 0.0, None, f"No photo of the product could be used: {'; '.join(causes)}.")
+
+
+def disagreement(taxonomy: Taxonomy, sources: Sequence[str], probabilities: npt.NDArray[np.floating]) -> str | None:
+    """float [N, C], one row a photo -> why a person should look, where photos are each sure of another leaf."""
+    tops, confidences = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    first: dict[int, int] = {}  # leaf -> the first photo that is sure of it
+    for photo in np.flatnonzero(confidences >= CONFIDENT):
+        first.setdefault(int(tops[photo]), int(photo))
+    if len(first) < 2:
+        return None
+    views = ", ".join(
+        f"{sources[photo]} looks like {taxonomy[taxonomy.leaves[leaf]].name()} ({percent(confidences[photo])})"
+        for leaf, photo in first.items()
+    )
+    return f"The photos do not show the same thing: {views}; ask a person."
+
+
+def best_labels(taxonomy: Taxonomy, probabilities: npt.NDArray[np.floating], top: int) -> tuple[Label, ...]:
+    """float [C] -> the `top` most probable leaves, best first; equals in the taxonomy's order."""
+    order = np.argsort(-probabilities, kind="stable")[:top]
+    leaves = taxonomy.leaves
+    return tuple(
+        Label(leaves[index], taxonomy.path_names(leaves[index]), float(probabilities[index])) for index in order
+    )
+
+
+def percent(probability: float) -> str:
+    """0.9996 -> "99.9 %": rounded down, so that only certainty reads as 100.0 %."""
+    return f"{math.floor(probability * 1000) / 10:.1f} %"
+
+
+def _suggest(why: str, taxonomy: Taxonomy, probabilities: npt.NDArray[np.floating]) -> Decision:
+    guesses = ", ".join(
+        f"{label.path[-1]} ({percent(label.score)})" for label in best_labels(taxonomy, probabilities, 3)
+    )
+    return Decision(
+        "suggest", None, (), None, float(probabilities.max()), None, f"{why}: ask a person; best guesses {guesses}."
+    )

@@ -1,0 +1,141 @@
+"""One product's photos to one prediction.  The request path's middle: decode -> fit -> run -> decide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+import numpy as np
+import numpy.typing as npt
+
+from catalens.core.bundle import Bundle
+from catalens.core.config import Settings
+from catalens.core.errors import ImageError, ImageTooLarge
+from catalens.core.prediction import Finding, Prediction
+from catalens.core.promise import Promise
+from catalens.core.scores import Floats, product_embeddings, product_logits, softmax
+from catalens.predict.decide import best_labels, decide, disagreement, reject, review
+from catalens.predict.session import Session
+
+DEFAULT_PROMISE = 0.98
+DEFAULT_TOP = 5
+
+
+class PredictSettings(Settings):
+    """`promise`: the precision that filing has to keep; `top`: how many labels to name; `threads`: of the graph."""
+
+    promise: float = DEFAULT_PROMISE
+    top: int = DEFAULT_TOP
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """The bytes of one file, and what to call it in findings."""
+
+    source: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Squares:
+    """What is left of a product's photos after decoding.
+
+    `sources` of the K photos that could be read, their `pixels` uint8 [K, S, S, 3], a finding for each of the others,
+    and the milliseconds it took.
+    """
+
+    sources: tuple[str, ...]
+    pixels: npt.NDArray[np.uint8]
+    findings: tuple[Finding, ...]
+    decode_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One pass over a product: the prediction, and the product's vector float32 [D] (None where no photo was read)."""
+
+    prediction: Prediction
+    embedding: Floats | None
+
+
+class Predictor:
+    """Answers for one product at a time.  Thread safe."""
+
+    def __init__(self, bundle: Bundle, session: Session | None = None) -> None:
+        self.bundle = bundle
+        self.session = session or Session(bundle)
+
+    def predict(
+        self, photos: Sequence[Photo], *, id: str = "", promise: float = DEFAULT_PROMISE, top: int = DEFAULT_TOP
+    ) -> Prediction:
+        """1..n photos of one product -> its prediction; a photo that cannot be read becomes a finding.
+
+        Raises PromiseError if the bundle makes promises, but not this one.
+        """
+        return self.look(photos, id=id, promise=promise, top=top).prediction
+
+    def embed(self, photos: Sequence[Photo]) -> Floats:
+        """1..n photos -> the product's vector float32 [D], L2-normalised.  Raises ImageError on the first bad photo."""
+        pixels = np.stack([self.bundle.preprocess.square(photo.data, source=photo.source) for photo in photos])
+        return product_embeddings([""] * len(photos), self.session.run(pixels)[1])[1][0]
+
+    def look(
+        self, photos: Sequence[Photo], *, id: str = "", promise: float = DEFAULT_PROMISE, top: int = DEFAULT_TOP
+    ) -> Look:
+        """Prediction and vector from one run of the graph.  Raises PromiseError."""
+        return self.answer(self.read(photos), id=id, promise=promise, top=top)
+
+    def read(self, photos: Sequence[Photo]) -> Squares:
+        """The host half: decode and fit every photo.  Never raises for a bad photo."""
+        start = perf_counter()
+        squares, sources, findings = [], [], []
+        for photo in photos:
+            try:
+                squares.append(self.bundle.preprocess.square(photo.data, source=photo.source))
+                sources.append(photo.source)
+            except ImageError as error:
+                findings.append(photo_finding(error, photo.source))
+        size = self.bundle.preprocess.size
+        pixels = np.stack(squares) if squares else np.empty((0, size, size, 3), np.uint8)
+        return Squares(tuple(sources), pixels, tuple(findings), _ms_since(start))
+
+    def answer(
+        self, squares: Squares, *, id: str = "", promise: float = DEFAULT_PROMISE, top: int = DEFAULT_TOP
+    ) -> Look:
+        """The graph's half: run, average the photos, calibrate, decide.  Raises PromiseError."""
+        chosen = self.promise(promise)
+        timings = {"decode_ms": squares.decode_ms}
+        if not squares.sources:
+            nothing = Prediction(id, reject(squares.findings), (), self.bundle.name, squares.findings)
+            return Look(replace(nothing, timings_ms=timings), None)
+        start = perf_counter()
+        logits, embeddings = self.session.run(squares.pixels)
+        timings["model_ms"] = _ms_since(start)
+
+        start = perf_counter()
+        temperature, taxonomy = self.bundle.manifest.temperature, self.bundle.taxonomy
+        photos = [id] * len(logits)
+        probabilities = softmax(product_logits(photos, logits)[1], temperature)[0]
+        decision = decide(chosen, taxonomy, probabilities)
+        if objection := disagreement(taxonomy, squares.sources, softmax(logits, temperature)):
+            decision = review(objection, probabilities)
+        labels = best_labels(taxonomy, probabilities, top)
+        vector = product_embeddings(photos, embeddings)[1][0]
+        timings["decide_ms"] = _ms_since(start)
+        prediction = Prediction(id, decision, labels, self.bundle.name, squares.findings, timings_ms=timings)
+        return Look(prediction, vector)
+
+    def promise(self, precision: float) -> Promise | None:
+        """The bundle's promise of that precision; None if it makes none at all.  Raises PromiseError."""
+        return self.bundle.promise(precision) if self.bundle.promises else None
+
+
+def photo_finding(error: ImageError, source: str) -> Finding:
+    """What a person should know about a photo that could not be used."""
+    return Finding(source, "too large" if isinstance(error, ImageTooLarge) else "unreadable", error.message)
+
+
+def _ms_since(start: float) -> float:
+    return round((perf_counter() - start) * 1000, 3)

@@ -1,0 +1,90 @@
+"""The only file that runs a graph: ONNX Runtime on the CPU, checked against the manifest when it is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from catalens.core.bundle import Bundle
+from catalens.core.errors import BundleIncompatible
+from catalens.core.scores import Floats
+
+CHUNK = 32  # photos a graph call: larger ones cost memory and gain no speed on a CPU
+INPUT = "pixels"
+OUTPUTS = ("logits", "embedding")
+
+
+class Session:
+    """A graph ready to run: uint8 [N, S, S, 3] -> logits float32 [N, C], embeddings float32 [N, D].  Thread safe.
+
+    Raises BundleIncompatible if the graph's inputs and outputs are not those the manifest promises.
+    """
+
+    def __init__(self, bundle: Bundle, *, threads: int | None = None) -> None:
+        self._open(
+            bundle.model_path,
+            size=bundle.preprocess.size,
+            classes=bundle.manifest.classes,
+            embedding_dim=bundle.manifest.embedding_dim,
+            threads=threads,
+        )
+
+    @classmethod
+    def of_graph(
+        cls, model: Path, *, size: int, classes: int, embedding_dim: int, threads: int | None = None
+    ) -> Session:
+        """A session over a graph that is not in a bundle yet: what export checks before it writes one."""
+        session = cls.__new__(cls)
+        session._open(model, size=size, classes=classes, embedding_dim=embedding_dim, threads=threads)
+        return session
+
+    def _open(self, model: Path, *, size: int, classes: int, embedding_dim: int, threads: int | None) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads or 0  # 0: as many as there are cores
+        options.log_severity_level = 3
+        try:
+            self._graph = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's errors have no public base class
+            cause = " ".join(str(error).split())[:200]
+            raise BundleIncompatible(
+                f"ONNX Runtime {ort.__version__} does not open it ({cause})", source=str(model)
+            ) from error
+        self.size, self.classes, self.embedding_dim = size, classes, embedding_dim
+        _check(self._graph.get_inputs(), {INPUT: ("tensor(uint8)", [size, size, 3])}, model)
+        widths = dict(zip(OUTPUTS, (classes, embedding_dim), strict=True))
+        _check(self._graph.get_outputs(), {name: ("tensor(float)", [width]) for name, width in widths.items()}, model)
+
+    def run(self, pixels: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:
+        """uint8 [N, S, S, 3], any N -> (logits float32 [N, C], embeddings float32 [N, D], L2-normalised)."""
+        expected = (self.size, self.size, 3)
+        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != expected:
+            raise BundleIncompatible(
+                f"expected pixels uint8 [N, {self.size}, {self.size}, 3], got {pixels.dtype} {list(pixels.shape)}"
+            )
+        logits = np.empty((len(pixels), self.classes), np.float32)
+        embeddings = np.empty((len(pixels), self.embedding_dim), np.float32)
+        for start in range(0, len(pixels), CHUNK):
+            rows = slice(start, start + CHUNK)
+            logits[rows], embeddings[rows] = self._graph.run(list(OUTPUTS), {INPUT: pixels[rows]})
+        return logits, embeddings
+
+
+def _check(nodes: list[Any], expected: dict[str, tuple[str, list[int]]], model: Path) -> None:
+    """Names, types and all axes but the first, which has to be free."""
+    found = {node.name: node for node in nodes}
+    if set(found) != set(expected):
+        raise BundleIncompatible(
+            f"expected the graph to have {sorted(expected)}, got {sorted(found)}", source=str(model)
+        )
+    for name, (kind, axes) in expected.items():
+        node = found[name]
+        if node.type != kind or list(node.shape[1:]) != axes or isinstance(node.shape[0], int):
+            raise BundleIncompatible(
+                f"expected {name} to be {kind} {['N', *axes]}, got {node.type} {list(node.shape)}",
+                source=str(model),
+                key=name,
+            )
