@@ -1,0 +1,74 @@
+"""The file of `catalens split --by`: which products stay together, and which part some of them go to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from catalens.core.errors import SourceError
+from catalens.core.registry import hint
+from catalens.curate.stratify import TRAIN
+
+PARTS = (TRAIN, "val", "calib", "test")
+UNUSED = "unused"
+
+
+@dataclass(frozen=True, slots=True)
+class SplitFile:
+    """`groups` are (product, group) rows, `parts` maps a product to its part."""
+
+    groups: tuple[tuple[str, str], ...]
+    parts: dict[str, str]
+
+
+NO_FILE = SplitFile((), {})
+
+
+def read_split_file(path: Path, products: Sequence[str]) -> SplitFile:
+    """Columns `product_id` and `group`, `part` or both; an empty cell says nothing.
+
+    Raises SourceError naming the row.
+    """
+    table = _read(path)
+    columns = table.column_names
+    if "product_id" not in columns or not {"group", "part"} & set(columns):
+        raise SourceError(f"expected columns product_id and group or part, got {', '.join(columns)}", source=str(path))
+    known = set(products)
+    groups: list[tuple[str, str]] = []
+    parts: dict[str, str] = {}
+    for number, row in enumerate(table.to_pylist(), start=1):
+        product, group, part = row["product_id"], row.get("group"), row.get("part")
+        if product not in known:
+            raise SourceError(f"product {product!r} is not in the catalog", source=str(path), row=number, key=product)
+        if group:
+            groups.append((product, group))
+        if part and part not in (*PARTS, UNUSED):
+            advice = hint(part, [*PARTS, UNUSED])
+            raise SourceError(f"unknown part {part!r}{advice}", source=str(path), row=number, key=product)
+        if part and parts.setdefault(product, part) != part:
+            raise SourceError(
+                f"product {product!r} stands in {parts[product]!r} and in {part!r}",
+                source=str(path),
+                row=number,
+                key=product,
+            )
+    return SplitFile(tuple(groups), parts)
+
+
+def _read(path: Path) -> pa.Table:
+    """Every column as text: an id such as 0017 is not a number, and "NA" is a value."""
+    try:
+        if path.suffix == ".parquet":
+            table = pq.read_table(path)
+            return table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
+        with path.open(encoding="utf-8") as file:
+            names = file.readline().rstrip("\r\n").replace('"', "").split(",")
+        options = pyarrow.csv.ConvertOptions(column_types={name: pa.string() for name in names})
+        return pyarrow.csv.read_csv(path, convert_options=options)
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+        raise SourceError(f"cannot be read as CSV or Parquet ({error})", source=str(path)) from None
