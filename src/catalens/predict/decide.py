@@ -23,9 +23,7 @@ def decide(promise: Promise | None, taxonomy: Taxonomy, probabilities: npt.NDArr
     level = int(choice.level[0])
     if level < 0:
         supported = any(rule.threshold is not None for rule in promise.rules)
-        why = (
-            "Not sure enough for any promise" if supported else "The calibration data supports no promise at any level"
-        )
+        why = "Not sure enough for any promise" if supported else "No level supports this promise"
         return _suggest(why, taxonomy, probabilities)
     node = taxonomy.level_nodes[level][int(choice.node[0])]
     confidence = float(choice.confidence[0])

@@ -11,6 +11,7 @@ import onnxruntime as ort
 
 from catalens.core.bundle import Bundle
 from catalens.core.errors import BundleIncompatible
+from catalens.core.preprocess import Preprocess
 from catalens.core.scores import Floats
 
 CHUNK = 32  # photos a graph call: larger ones cost memory and gain no speed on a CPU
@@ -27,7 +28,7 @@ class Session:
     def __init__(self, bundle: Bundle, *, threads: int | None = None) -> None:
         self._open(
             bundle.model_path,
-            size=bundle.preprocess.size,
+            preprocess=bundle.preprocess,
             classes=bundle.manifest.classes,
             embedding_dim=bundle.manifest.embedding_dim,
             threads=threads,
@@ -35,14 +36,16 @@ class Session:
 
     @classmethod
     def of_graph(
-        cls, model: Path, *, size: int, classes: int, embedding_dim: int, threads: int | None = None
+        cls, model: Path, *, preprocess: Preprocess, classes: int, embedding_dim: int, threads: int | None = None
     ) -> Session:
         """A session over a graph that is not in a bundle yet: what export checks before it writes one."""
         session = cls.__new__(cls)
-        session._open(model, size=size, classes=classes, embedding_dim=embedding_dim, threads=threads)
+        session._open(model, preprocess=preprocess, classes=classes, embedding_dim=embedding_dim, threads=threads)
         return session
 
-    def _open(self, model: Path, *, size: int, classes: int, embedding_dim: int, threads: int | None) -> None:
+    def _open(
+        self, model: Path, *, preprocess: Preprocess, classes: int, embedding_dim: int, threads: int | None
+    ) -> None:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or 0  # 0: as many as there are cores
         options.log_severity_level = 3
@@ -53,17 +56,18 @@ class Session:
             raise BundleIncompatible(
                 f"ONNX Runtime {ort.__version__} does not open it ({cause})", source=str(model)
             ) from error
-        self.size, self.classes, self.embedding_dim = size, classes, embedding_dim
+        self.preprocess, self.classes, self.embedding_dim = preprocess, classes, embedding_dim
+        size = preprocess.size
         _check(self._graph.get_inputs(), {INPUT: ("tensor(uint8)", [size, size, 3])}, model)
         widths = dict(zip(OUTPUTS, (classes, embedding_dim), strict=True))
         _check(self._graph.get_outputs(), {name: ("tensor(float)", [width]) for name, width in widths.items()}, model)
 
     def run(self, pixels: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:
         """uint8 [N, S, S, 3], any N -> (logits float32 [N, C], embeddings float32 [N, D], L2-normalised)."""
-        expected = (self.size, self.size, 3)
-        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != expected:
+        size = self.preprocess.size
+        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (size, size, 3):
             raise BundleIncompatible(
-                f"expected pixels uint8 [N, {self.size}, {self.size}, 3], got {pixels.dtype} {list(pixels.shape)}"
+                f"expected pixels uint8 [N, {size}, {size}, 3], got {pixels.dtype} {list(pixels.shape)}"
             )
         logits = np.empty((len(pixels), self.classes), np.float32)
         embeddings = np.empty((len(pixels), self.embedding_dim), np.float32)
