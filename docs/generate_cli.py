@@ -29,7 +29,8 @@ HEAD = """\
 | 3 | a gate was not passed (for example the export parity gate) |
 
 Verbs with `--config` read a TOML file with a table of the verb's name, and `--set VERB.KEY=VALUE` overrides one key.
-Later wins: defaults, `--config`, the verb's own options, `--set`. An unknown key is an error that names the nearest one.
+Later wins: defaults, `--config`, the verb's own options, `--set`. An unknown key is an error that
+names the nearest one.
 
 | verb | |
 |---|---|
