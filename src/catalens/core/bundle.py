@@ -1,10 +1,12 @@
-"""The bundle: one folder with everything a prediction needs, every file under a digest.  A mismatch is an error, never a warning."""
+"""The bundle: one folder with everything a prediction needs, every file under a digest.
+
+A mismatch is an error, never a warning.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable
 from functools import cached_property
@@ -13,6 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from catalens.core.durable import flush
 from catalens.core.errors import BundleCorrupt, BundleError, BundleIncompatible, ConfigError, PromiseError
 from catalens.core.preprocess import Preprocess
 from catalens.core.promise import Promise
@@ -25,7 +28,11 @@ TAXONOMY = "taxonomy.parquet"
 
 
 class Manifest(BaseModel):
-    """manifest.json.  `files` maps every other file's relative path to its sha256."""
+    """manifest.json.
+
+    `files` maps every other file's relative path to its sha256; `version` is the start of the sha256 over everything
+    else in the manifest, so over the whole bundle.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -53,14 +60,7 @@ class Bundle:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.manifest = _read_manifest(path)
-        for name, expected in self.manifest.files.items():
-            if not (path / name).is_file():
-                raise BundleCorrupt("is missing from the bundle", source=str(path / name), key=name)
-            got = file_digest(path / name)
-            if got != expected:
-                raise BundleCorrupt(
-                    f"expected sha256 {expected[:12]}, got {got[:12]}", source=str(path / name), key=name
-                )
+        _verify_files(path, self.manifest.files)
         try:
             self.preprocess = Preprocess.from_json(self.manifest.preprocess)
         except ConfigError as error:
@@ -101,46 +101,70 @@ class Bundle:
 def write_bundle(path: Path, fill: Callable[[Path], dict[str, Any]], *, overwrite: bool = False) -> Bundle:
     """Write a bundle whole or not at all.
 
-    `fill(folder)` puts every file into a working folder beside `path` and returns the manifest's fields without `files`,
-    `version` and `format_version`; the version is the first 12 digits of the digest over the files.
-    Raises BundleError if `path` is taken.
+    `fill(folder)` puts every file into a working folder beside `path` and returns the manifest's fields without
+    `files`, `version` and `format_version`.
+    Raises BundleError if `path` is taken; with `overwrite`, if what is there is not a bundle.
     """
     if path.exists() and not overwrite:
         raise BundleError("already exists; choose another name or pass --overwrite", source=str(path))
+    if path.exists() and not (path / MANIFEST).is_file():
+        raise BundleError("is not a bundle, so it is not overwritten; choose another name", source=str(path))
     partial = path.with_name(f".{path.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
         fields = fill(partial)
-        files = {
-            str(file.relative_to(partial)): file_digest(file) for file in sorted(partial.rglob("*")) if file.is_file()
-        }
-        digest = hashlib.sha256(json.dumps([files, fields], sort_keys=True).encode()).hexdigest()
-        manifest = Manifest(**fields, files=files, version=digest[:12])
-        (partial / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        written = sorted(file for file in partial.rglob("*") if file.is_file())
+        files = {file.relative_to(partial).as_posix(): file_digest(file) for file in written}
+        values = json.loads(Manifest(**fields, files=files, version="").model_dump_json())
+        values["version"] = _version(values)
+        content = json.dumps(values, ensure_ascii=False, indent=1)
+        (partial / MANIFEST).write_text(content + "\n", encoding="utf-8")
         Bundle(partial)
-        for file in partial.rglob("*"):
-            if file.is_file():
-                with file.open("rb+") as handle:
-                    os.fsync(handle.fileno())
-        if path.exists():
-            old = path.with_name(f".{path.name}.old")
-            shutil.rmtree(old, ignore_errors=True)
-            path.replace(old)
-            partial.replace(path)
-            shutil.rmtree(old)
-        else:
-            partial.replace(path)
+        for file in [*partial.rglob("*"), partial]:
+            flush(file)
+        _put_in_place(partial, path)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     return Bundle(path)
 
 
+def _put_in_place(partial: Path, path: Path) -> None:
+    """Name a finished folder; a bundle that had the name is kept until the new one has it."""
+    if path.exists():
+        old = path.with_name(f".{path.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        path.replace(old)
+        partial.replace(path)
+        shutil.rmtree(old)
+    else:
+        partial.replace(path)
+    flush(path.parent)
+
+
 def file_digest(path: Path) -> str:
     """sha256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _version(values: dict[str, Any]) -> str:
+    """First 12 digits of the sha256 over a manifest, read as JSON, but for the version itself."""
+    rest = {key: value for key, value in values.items() if key != "version"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _verify_files(path: Path, files: dict[str, str]) -> None:
+    for name in (MODEL, TAXONOMY):
+        if name not in files:
+            raise BundleCorrupt(f"the manifest lists no {name}", source=str(path / MANIFEST), key=name)
+    for name, expected in files.items():
+        if not (path / name).is_file():
+            raise BundleCorrupt("is missing from the bundle", source=str(path / name), key=name)
+        got = file_digest(path / name)
+        if got != expected:
+            raise BundleCorrupt(f"expected sha256 {expected[:12]}, got {got[:12]}", source=str(path / name), key=name)
 
 
 def _read_manifest(path: Path) -> Manifest:
@@ -153,6 +177,12 @@ def _read_manifest(path: Path) -> Manifest:
     version = values.get("format_version") if isinstance(values, dict) else None
     if version != FORMAT_VERSION:
         raise BundleIncompatible(f"expected bundle format {FORMAT_VERSION}, got {version}", source=str(path))
+    if values.get("version") != _version(values):
+        raise BundleCorrupt(
+            f"was changed after it was written: expected version {_version(values)}, got {values.get('version')}",
+            source=str(path / MANIFEST),
+            key=MANIFEST,
+        )
     try:
         return Manifest.model_validate(values)
     except ValidationError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from catalens.core.durable import replacing
 from catalens.core.errors import CatalogError
 from catalens.core.shards import ShardReader
 from catalens.core.taxonomy import Taxonomy
@@ -80,7 +80,7 @@ class Catalog:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self.info = CatalogInfo.model_validate_json((path / "catalog.json").read_text(encoding="utf-8"))
+            self.info = CatalogInfo.model_validate_json((path / "catalog.json").read_bytes())
         except OSError:
             partial = " (its ingest was not finished: run it again)" if (path / "journal").exists() else ""
             raise CatalogError(f"is not a catalog: it has no catalog.json{partial}", source=str(path)) from None
@@ -158,33 +158,32 @@ def content_digest(taxonomy: Taxonomy, products: pa.Table, images: pa.Table) -> 
     """sha256 over what a catalog holds, independent of when, where and in how many runs it was made."""
     digest = hashlib.sha256(taxonomy.digest.encode())
     for table, schema in ((products, PRODUCTS), (images, IMAGES)):
-        for batch in table.cast(schema).to_batches(max_chunksize=4096):
-            rows = batch.to_pylist()
-            for row in rows:
-                if isinstance(row.get("attributes"), list):
-                    row["attributes"] = sorted(row["attributes"])
-            digest.update(json.dumps(rows, ensure_ascii=False, sort_keys=True).encode())
+        table = table.select(schema.names).cast(schema)
+        # slices of a fixed length: how many appends a table was made of must not count
+        for start in range(0, table.num_rows, 65_536):
+            for column in table.slice(start, 65_536).columns:
+                digest.update(json.dumps(_plain(column), ensure_ascii=False).encode())
     return digest.hexdigest()
+
+
+def _plain(column: pa.ChunkedArray) -> list[Any]:
+    """The values as JSON has them; a map as its sorted pairs, for their order means nothing."""
+    values: list[Any] = column.to_pylist()
+    if pa.types.is_map(column.type):
+        return [None if pairs is None else sorted(pairs) for pairs in values]
+    return values
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:
     """Write, flush, rename: a reader sees the old file or the new one."""
-    partial = path.with_suffix(".partial")
-    pq.write_table(table, partial, compression="zstd")
-    with partial.open("rb+") as file:
-        os.fsync(file.fileno())
-    partial.replace(path)
+    with replacing(path) as partial:
+        pq.write_table(table, partial, compression="zstd")
 
 
 def write_json(values: Mapping[str, Any], path: Path) -> None:
     """Write, flush, rename: a reader sees the old file or the new one."""
-    partial = path.with_suffix(".partial")
-    with partial.open("w", encoding="utf-8") as file:
-        json.dump(values, file, ensure_ascii=False, indent=1)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def _read(path: Path, schema: pa.Schema | None) -> pa.Table:

@@ -1,9 +1,10 @@
-"""Settings: a TOML file and `--set a.b=3`, checked by a pydantic model.  Unknown keys are errors that name the nearest."""
+"""Settings: a TOML file and `--set a.b=3`, checked by a pydantic model.  Unknown keys are errors naming the nearest."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,9 +59,12 @@ def _section(path: Path, section: str) -> dict[str, Any]:
         raise ConfigError(f"cannot be read ({error.strerror})", source=str(path)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"is not TOML: {error}", source=str(path)) from None
-    values = document.get(section, {})
-    if not isinstance(values, dict):
-        raise ConfigError(f"expected a table [{section}], got {values!r}", source=str(path), key=section)
+    for key, value in document.items():
+        if not isinstance(value, dict):
+            raise ConfigError(f"{key!r} stands outside a table; put it under [{section}]", source=str(path), key=key)
+    if section not in document and (near := get_close_matches(section, document, n=1, cutoff=0.75)):
+        raise ConfigError(f"unknown table [{near[0]}]; did you mean [{section}]?", source=str(path), key=near[0])
+    values: dict[str, Any] = document.get(section, {})
     return values
 
 

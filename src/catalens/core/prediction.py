@@ -21,9 +21,10 @@ class Label:
 class Decision:
     """What to do with a product.
 
-    `file`: put it into `node`, at whose `level` the promise holds.  `suggest`: no level's promise is kept, the labels are
-    suggestions for a person.  `review`: photos disagree or some could not be read.  `reject`: no photo could be used.
-    `confidence` is the calibrated probability of `node`; `promise` the precision promised, None if nothing is filed.
+    `file`: put it into `node`, at whose `level` the promise holds.  `suggest`: no level's promise is kept, the labels
+    are suggestions for a person.  `review`: photos disagree or some could not be read.  `reject`: no photo could be
+    used.  `confidence` is the calibrated probability of `node`; `promise` the precision promised, None if nothing is
+    filed.
     """
 
     action: Action

@@ -59,24 +59,29 @@ class Preprocess:
             raise ConfigError(f"expected resize to be one of {get_args(Resize)}, got {self.resize!r}", key="resize")
         if self.interpolation not in _FILTERS:
             raise ConfigError(f"expected one of {tuple(_FILTERS)}, got {self.interpolation!r}", key="interpolation")
+        for name in ("fill", "mean", "std"):
+            if len(getattr(self, name)) != 3:
+                raise ConfigError(f"expected three values, got {getattr(self, name)}", key=name)
         if min(self.std) <= 0:
             raise ConfigError(f"expected std above 0, got {self.std}", key="std")
+        if not (0 <= min(self.fill) and max(self.fill) <= 255):
+            raise ConfigError(f"expected fill of 0 to 255, got {self.fill}", key="fill")
 
     def square(self, data: bytes, *, source: str = "image") -> RgbImage:
         """Bytes of one photo -> uint8 [size, size, 3]: the whole host side of the contract.  Raises ImageError."""
         return self.fit(decode(data, source=source, max_pixels=self.max_pixels, at_least=2 * self.size))
 
     def fit(self, image: RgbImage) -> RgbImage:
-        """uint8 [H, W, 3] -> uint8 [size, size, 3], antialiased."""
+        """uint8 [H, W, 3] -> uint8 [size, size, 3], antialiased; an array of its own that may be written to."""
         height, width = image.shape[:2]
         photo = Image.fromarray(image)
         size, resample = self.size, _FILTERS[self.interpolation]
         if self.resize == "squash":
-            return np.asarray(photo.resize((size, size), resample))
+            return np.array(photo.resize((size, size), resample))
         if self.resize == "crop":
             side = min(height, width)
             left, top = (width - side) / 2, (height - side) / 2
-            return np.asarray(photo.resize((size, size), resample, box=(left, top, left + side, top + side)))
+            return np.array(photo.resize((size, size), resample, box=(left, top, left + side, top + side)))
         scale = size / max(height, width)
         inner = (max(1, round(width * scale)), max(1, round(height * scale)))
         canvas = np.full((size, size, 3), self.fill, dtype=np.uint8)

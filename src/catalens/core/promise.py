@@ -1,6 +1,6 @@
 """A promise of precision and the rule that keeps it: decide at the deepest level that may be trusted, or climb.
 
-`evaluate/promise.py` finds the thresholds on calibration data; here is the rule itself, the same for reports and serving.
+`evaluate/promise.py` finds the thresholds on calibration data; here is the rule itself, one for reports and serving.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -42,7 +42,7 @@ class Registry:
         return name in self._entries
 
 
-def hint(name: str, known: Iterator[str] | Mapping[str, Any] | list[str]) -> str:
+def hint(name: str, known: Iterable[str]) -> str:
     """'; did you mean 'resnet50'?' or, where nothing is near, the choices."""
     names = sorted(known)
     near = get_close_matches(name, names, n=1)

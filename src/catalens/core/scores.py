@@ -1,4 +1,4 @@
-"""From a model's outputs per photo to calibrated probabilities per product.  One definition for evaluation and serving."""
+"""From a model's outputs per photo to calibrated probabilities per product, one way for evaluation and serving."""
 
 from __future__ import annotations
 

@@ -1,14 +1,17 @@
-"""Photo bytes on disk: immutable, uncompressed, memory-mapped Arrow files (D3).  `datasets` and Spark open them as they are."""
+"""Photo bytes on disk: immutable, uncompressed, memory-mapped Arrow files (D3) that `datasets` and Spark open too."""
 
 from __future__ import annotations
 
 import hashlib
-import os
+from bisect import bisect_right
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import pyarrow as pa
 
+from catalens.core.durable import replacing
 from catalens.core.errors import CatalogError
 
 SCHEMA = pa.schema(
@@ -54,13 +57,21 @@ class ShardWriter:
         batch = pa.record_batch(
             [pa.array(self._ids), pa.array(self._photos, SCHEMA.field("image").type)], schema=SCHEMA
         )
-        partial = self.path.with_suffix(".partial")
-        with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
+        with (
+            replacing(self.path) as partial,
+            pa.OSFile(str(partial), "wb") as sink,
+            pa.ipc.new_file(sink, SCHEMA) as writer,
+        ):
             # record batches of bounded size, so that a reader of one photo maps a small part
             writer.write_table(pa.Table.from_batches([batch]), max_chunksize=1024)
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
-        partial.replace(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shard:
+    """The record batches of one mapped file, and the row each starts at; the last start is the number of rows."""
+
+    batches: list[pa.RecordBatch]
+    starts: list[int]
 
 
 class ShardReader:
@@ -68,36 +79,46 @@ class ShardReader:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._shards: dict[str, list[pa.RecordBatch]] = {}
+        self._shards: dict[str, _Shard] = {}
 
     def __reduce__(self) -> tuple[type[ShardReader], tuple[Path]]:
         return (ShardReader, (self._folder,))
 
     def read(self, shard: str, row: int) -> bytes:
         """The bytes of one photo.  Raises CatalogError if the shard is missing or broken."""
-        batches = self._batches(shard)
-        chunk = batches[0].num_rows if batches else 1
-        try:
-            value = batches[row // chunk].column(1).field("bytes")[row % chunk]
-        except (IndexError, pa.ArrowException):
-            raise CatalogError(f"has no row {row}", source=str(self._folder / shard)) from None
-        data: bytes = value.as_py()
-        return data
+        opened = self._open(shard)
+        if not 0 <= row < opened.starts[-1]:
+            raise CatalogError(f"has {opened.starts[-1]:,} rows, no row {row:,}", source=str(self._folder / shard))
+        index = bisect_right(opened.starts, row) - 1
+        photo = opened.batches[index].column(1).field("bytes")[row - opened.starts[index]]
+        return _bytes(photo.as_py(), self._folder / shard, row)
 
     def scan(self, shard: str) -> Iterator[tuple[str, bytes]]:
         """(image_id, bytes) of a whole shard, in order."""
-        for batch in self._batches(shard):
+        row = 0
+        for batch in self._open(shard).batches:
             for identity, photo in zip(batch.column(0), batch.column(1).field("bytes"), strict=True):
-                yield identity.as_py(), photo.as_py()
+                yield identity.as_py(), _bytes(photo.as_py(), self._folder / shard, row)
+                row += 1
 
-    def _batches(self, shard: str) -> list[pa.RecordBatch]:
+    def _open(self, shard: str) -> _Shard:
         if shard not in self._shards:
             path = self._folder / shard
             try:
                 reader = pa.ipc.open_file(pa.memory_map(str(path)))
                 if reader.schema != SCHEMA:
                     raise CatalogError(f"expected columns {SCHEMA.names}, got {reader.schema.names}", source=str(path))
-                self._shards[shard] = [reader.get_batch(index) for index in range(reader.num_record_batches)]
+                batches = [reader.get_batch(index) for index in range(reader.num_record_batches)]
+                for batch in batches:
+                    batch.validate()  # offsets that point outside the file would crash the process when read
             except (OSError, pa.ArrowException) as error:
                 raise CatalogError(f"cannot be read as a photo shard ({error})", source=str(path)) from None
+            starts = [0, *accumulate(batch.num_rows for batch in batches)]
+            self._shards[shard] = _Shard(batches, starts)
         return self._shards[shard]
+
+
+def _bytes(data: bytes | None, path: Path, row: int) -> bytes:
+    if data is None:
+        raise CatalogError("a photo without bytes", source=str(path), row=row)
+    return data

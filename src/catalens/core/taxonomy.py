@@ -22,7 +22,10 @@ SEPARATOR = " > "
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """One node.  `parent` is "" at the top; `level` counts from 0; `names` maps a language ("" = as delivered) to a name."""
+    """One node.
+
+    `parent` is "" at the top; `level` counts from 0; `names` maps a language ("" = as delivered) to a name.
+    """
 
     id: str
     parent: str
@@ -159,7 +162,7 @@ class Taxonomy:
         return path[min(level, len(path) - 1)]
 
     def level_probabilities(self, leaf_probabilities: npt.NDArray[np.floating], level: int) -> npt.NDArray[np.float64]:
-        """float [N, C] over leaves -> float64 [N, nodes of the level]: a node's probability is the sum of its leaves'."""
+        """float [N, C] over leaves -> float64 [N, nodes of the level]; a node's is the sum of its leaves'."""
         sums = np.zeros((len(leaf_probabilities), len(self.level_nodes[level])))
         np.add.at(sums.T, self.ancestors[level], leaf_probabilities.T)
         return sums
@@ -205,7 +208,7 @@ class Taxonomy:
         for row in table.to_pylist():
             names = {"": row["name"], **{language: row[f"name.{language}"] for language in languages}}
             given = {language: name for language, name in names.items() if name is not None}
-            categories.append(Category(row["id"], row["parent"], row["level"], given))
+            categories.append(Category(row["id"], row["parent"] or ROOT, row["level"], given))
         metadata = table.schema.metadata or {}
         return cls(tuple(categories), tuple(json.loads(metadata.get(b"level_names", b"[]"))))
 
