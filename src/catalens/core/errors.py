@@ -63,6 +63,10 @@ class SourceError(DataError):
     """A dump that cannot be read as the format it was said to be."""
 
 
+class NotFound(DataError):
+    """A product or photo was asked for by a name that nothing has; `.key` is the name."""
+
+
 class BundleError(CatalensError):
     """Something is wrong with a bundle."""
 
@@ -84,7 +88,7 @@ class PromiseError(BundleError):
 
 
 class IndexMismatch(CatalensError):
-    """An index that was built with another bundle than the one that asks."""
+    """An index that is damaged, or was built with another bundle or catalog than the one it is used with."""
 
 
 class MissingExtra(CatalensError):
@@ -92,6 +96,7 @@ class MissingExtra(CatalensError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs an optional part: pip install 'catalens[{extra}]'", key=extra)
+        self.args = (what, extra)  # what pickle calls it with on the other side of a worker process
 
 
 class Overloaded(CatalensError):

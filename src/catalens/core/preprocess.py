@@ -64,7 +64,7 @@ class Preprocess:
                 raise ConfigError(f"expected three values, got {getattr(self, name)}", key=name)
         if min(self.std) <= 0:
             raise ConfigError(f"expected std above 0, got {self.std}", key="std")
-        if not (0 <= min(self.fill) and max(self.fill) <= 255):
+        if min(self.fill) < 0 or max(self.fill) > 255:
             raise ConfigError(f"expected fill of 0 to 255, got {self.fill}", key="fill")
 
     def square(self, data: bytes, *, source: str = "image") -> RgbImage:
