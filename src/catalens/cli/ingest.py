@@ -1,0 +1,84 @@
+"""`catalens ingest`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from catalens.cli.console import PATH, configurable, emit, json_option, progress_bar, say, settings
+
+if TYPE_CHECKING:
+    from catalens.curate.ingest import IngestReport
+
+FORMATS = ("auto", "folder", "table", "grocery", "fashion", "bson")
+
+
+@click.command()
+@click.argument("source", type=PATH)
+@click.argument("catalog", type=PATH)
+@click.option("--format", type=click.Choice(FORMATS), help="What SOURCE is; auto looks at its names and header.")
+@click.option("--taxonomy", type=PATH, help="CSV of category ids and their level names, or a taxonomy.parquet.")
+@click.option("--image-column", "image", multiple=True, help="table: a column with photo paths; may be repeated.")
+@click.option("--product-column", "product_id", help="table: rows with the same value are one product.")
+@click.option("--category-column", "category", multiple=True, help="table: the category, or one a level from the top.")
+@click.option("--category-separator", help='table: splits a category such as "Fruit > Apple" into levels.')
+@click.option("--seller-column", "seller", help="table: who sells it.")
+@click.option("--group-column", "group", help="table: products of one group never straddle a split.")
+@click.option("--split-column", "split", help="table: the part of the split the dump puts a product in.")
+@click.option("--overwrite", is_flag=True, default=None, help="Replace a finished catalog.")
+@click.option("--restart", is_flag=True, default=None, help="Forget an unfinished ingest and begin afresh.")
+@configurable
+@json_option
+def command(
+    source: Path, catalog: Path, config: Path | None, assignments: tuple[str, ...], as_json: bool, **flags: object
+) -> None:
+    """Read a dump of products and photos into a catalog.
+
+    An ingest that was interrupted goes on where it was when run again.
+
+    \b
+    catalens ingest photos/ shop.catalog
+    catalens ingest listings.csv shop.catalog --category-column label --seller-column sender_id
+    """
+    from catalens.curate.ingest import run
+    from catalens.curate.sources import IngestSettings
+
+    given = {name: value for name, value in flags.items() if value not in (None, ())}
+    chosen = settings(IngestSettings, "ingest", config, assignments, given)
+    with progress_bar(f"ingest {source.name}") as progress:
+        report = run(source, catalog, chosen, progress=progress)
+    summarise(report, catalog)
+    if as_json:
+        emit(report.to_json())
+
+
+def summarise(report: IngestReport, catalog: Path) -> None:
+    """What was read, kept and set aside, and why, for a person."""
+    from rich.console import Console
+    from rich.table import Table
+
+    if report.unchanged:
+        say(f"{catalog} is finished and of the same dump and settings: nothing to do.")
+    for remark in report.remarks:
+        say(f"  {remark}")
+    table = Table("", "count", "for example", title=f"{report.format} -> {catalog}", title_justify="left")
+    table.columns[1].justify = "right"
+    table.add_row("rows read", f"{report.rows_read:,}")
+    if report.rows_merged:
+        table.add_row("rows that joined a product", f"{report.rows_merged:,}")
+    table.add_row("products kept", f"{report.products:,}")
+    table.add_row("photos", f"{report.images:,}", end_section=True)
+    for level in report.levels:
+        table.add_row(f"categories: {level['level']}", f"{level['categories']:,}")
+    table.add_section()
+    for word, counts in (("set aside", report.set_aside), ("noted", report.findings)):
+        for cause, count in sorted(counts.items(), key=lambda item: -item[1]):
+            table.add_row(f"{word}: {cause}", f"{count:,}", ", ".join(report.examples[cause]))
+    console = Console(stderr=True)
+    console.print(table)
+    say(
+        f"digest {report.digest[:12]}, {report.seconds:.1f} s; all findings are in {catalog / 'tables' / 'findings.parquet'}"
+    )
+    say(f"next: catalens split {catalog}")

@@ -1,0 +1,120 @@
+"""What a reader of dumps gives: rows, each a product, a row set aside, or a note, in an order that never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar, Protocol
+
+from pydantic import field_validator
+
+from catalens.core.config import Settings
+from catalens.core.image import MAX_PIXELS
+from catalens.core.taxonomy import Taxonomy
+
+
+class IngestSettings(Settings):
+    """How to read a dump.  Column names left empty are recognised by their usual names, and what was recognised is said."""
+
+    format: str = "auto"
+    taxonomy: Path | None = None  # names of the categories, where the dump holds only their ids
+    image: tuple[str, ...] = ()  # table: columns with photo paths
+    product_id: str | None = None  # table: rows with the same value are one product
+    category: tuple[str, ...] = ()  # table: one column, or one a level from the top
+    category_separator: str = ">"  # table: splits a single category column into levels
+    seller: str | None = None
+    group: str | None = None
+    split: str | None = None
+    max_pixels: int = MAX_PIXELS
+    max_photo_bytes: int = 64 * 2**20
+    threads: int = 4
+    overwrite: bool = False  # replace a finished catalog
+    restart: bool = False  # forget an unfinished ingest
+
+    @field_validator("image", "category", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A photo in the dump: its name there, and how to open its bytes, which nobody does before it is needed."""
+
+    name: str
+    open: Callable[[], BinaryIO]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something a person should know; not a row.  A photo that is missing, a folder that was passed over."""
+
+    place: str
+    cause: str
+    detail: str = ""
+    product_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A row of the dump that cannot become a product, with its cause."""
+
+    place: str
+    cause: str
+    detail: str = ""
+    product_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One product.  `places` names the rows of the dump it was made of ("styles.csv: row 17").
+
+    `category` is the path of names from the top, None where it is not known; `category_id` the leaf's id where the dump has
+    one, else the path is the id.
+    """
+
+    product_id: str
+    photos: tuple[Photo, ...]
+    places: tuple[str, ...]
+    category: tuple[str, ...] | None = None
+    category_id: str | None = None
+    seller: str | None = None
+    group: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    given_split: str | None = None
+    notes: tuple[Note, ...] = ()
+
+
+Item = Row | Unusable | Note
+
+
+class Source(Protocol):
+    """A reader.  `fits` recognises its format by name and header alone; `read` gives items from a cursor on.
+
+    The cursor that comes with an item is where to go on after it; 0 is the start.  Reading from any cursor gives exactly
+    the items that an undisturbed reading gives after it.
+    """
+
+    looks_for: ClassVar[str]  # what `fits` wants to see, for the message when no format fits
+    uses: ClassVar[frozenset[str]]  # the column settings it reads; others are refused
+
+    level_names: tuple[str, ...]
+    taxonomy: Taxonomy | None  # the dump's own tree, or None: made of the categories that were met
+    total: int | None  # the last cursor, where it is known beforehand
+    fingerprint: str  # changes when the dump does
+    remarks: tuple[str, ...]  # what was recognised, in words
+
+    def __init__(self, path: Path, settings: IngestSettings) -> None: ...
+
+    @staticmethod
+    def fits(path: Path) -> bool: ...
+
+    def read(self, cursor: int) -> Iterator[tuple[int, Item]]: ...
+
+
+def numbered(items: Iterable[Item], cursor: int) -> Iterator[tuple[int, Item]]:
+    """The items after the first `cursor`, each with the cursor behind it.  Passing over is cheap: photos are not opened."""
+    for number, item in enumerate(items, start=1):
+        if number > cursor:
+            yield number, item
