@@ -1,0 +1,106 @@
+"""From a catalog's photos to batches.  Every random choice follows from (seed, epoch, photo): resuming repeats it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from catalens.core.catalog import Catalog
+from catalens.core.preprocess import Preprocess
+from catalens.core.shards import ShardReader
+from catalens.core.taxonomy import Taxonomy
+from catalens.train.augment import Augment
+
+Place = tuple[int, int]  # (epoch, photo)
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Where M photos of one part stand, and what they show.  `labels` int64 [M] index the taxonomy's leaves."""
+
+    reader: ShardReader
+    ids: tuple[str, ...]
+    shards: tuple[str, ...]
+    rows: tuple[int, ...]
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def photos_of(catalog: Catalog, part: str, taxonomy: Taxonomy) -> Photos:
+    """The photos of a part whose product is in one of the taxonomy's leaves.  Raises CatalogError."""
+    images = catalog.images_of(part)
+    leaves = [catalog.categories[product] for product in images["product_id"].to_pylist()]
+    kept = [row for row, leaf in enumerate(leaves) if leaf in taxonomy.leaf_index]
+    images = images.take(kept)
+    labels = np.array([taxonomy.leaf_index[str(leaves[row])] for row in kept], dtype=np.int64)
+    ids, shards, rows = (tuple(images[name].to_pylist()) for name in ("image_id", "shard", "row"))
+    return Photos(catalog.photos, ids, shards, rows, labels)
+
+
+class PhotoDataset(Dataset[tuple[Tensor, int]]):
+    """Decodes on demand and keeps nothing: memory does not grow over epochs."""
+
+    def __init__(self, photos: Photos, preprocess: Preprocess, augment: Augment | None = None) -> None:
+        self._photos = photos
+        self._preprocess = preprocess
+        self._augment = augment
+
+    def __len__(self) -> int:
+        return len(self._photos)
+
+    def __getitem__(self, place: Place) -> tuple[Tensor, int]:
+        """(uint8 [S, S, 3], label) of one photo in one epoch."""
+        epoch, photo = place
+        photos = self._photos
+        data = photos.reader.read(photos.shards[photo], photos.rows[photo])
+        square = self._preprocess.square(data, source=photos.ids[photo])
+        if self._augment is not None:
+            square = self._augment(square, epoch=epoch, photo=photo)
+        return torch.from_numpy(np.array(square)), int(photos.labels[photo])
+
+
+class EpochSampler(Sampler[Place]):
+    """Places of one epoch: in order, or shuffled by (seed, epoch).  Lightning calls `set_epoch`."""
+
+    def __init__(self, count: int, *, seed: int | None) -> None:
+        self._count = count
+        self._seed = seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Place]:
+        order = np.arange(self._count)
+        if self._seed is not None:
+            order = np.random.default_rng((self._seed, self._epoch)).permutation(self._count)
+        return ((self._epoch, int(photo)) for photo in order)
+
+
+def loader(dataset: PhotoDataset, *, batch: int, workers: int, seed: int | None) -> DataLoader[tuple[Tensor, int]]:
+    """Batches (uint8 [N, S, S, 3], int64 [N]).  With a `seed`: shuffled, and a last incomplete batch is left out."""
+    return DataLoader(
+        dataset,
+        batch_size=batch,
+        sampler=EpochSampler(len(dataset), seed=seed),
+        drop_last=seed is not None and len(dataset) > batch,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        worker_init_fn=_one_thread if workers else None,
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def _one_thread(worker: int) -> None:
+    """The cores belong to the training process."""
+    torch.set_num_threads(1)
