@@ -1,0 +1,240 @@
+"""Measure a model's scores against the truth: the whole of `catalens evaluate` but for reading and printing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from catalens.core.errors import CatalogError
+from catalens.core.progress import Progress, silent
+from catalens.core.promise import Promise
+from catalens.core.scores import Scores, product_logits, softmax
+from catalens.core.taxonomy import Taxonomy
+from catalens.evaluate import calibrate, metrics
+from catalens.evaluate.coverage import Coverage, coverage, judge
+from catalens.evaluate.hierarchy import level_hits
+
+Ints = npt.NDArray[np.int64]
+BLOCK = 2048  # products at a time: beside the scores, nothing of their size is made
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What happened to each of the P products.
+
+    `truth` int64 [P] leaf index, `top` int64 [P, 5] leaf indices best first, `confidence` float64 [P] of the first,
+    `raw_confidence` the same before temperature, `level_hits` bool [levels, P].  Per promise, in the order given,
+    `filed_level` int64 [promises, P] (-1: not filed) and `filed_right` bool [promises, P].
+    """
+
+    product_ids: tuple[str, ...]
+    truth: Ints
+    top: Ints
+    confidence: npt.NDArray[np.float64]
+    raw_confidence: npt.NDArray[np.float64]
+    level_hits: npt.NDArray[np.bool_]
+    filed_level: Ints
+    filed_right: npt.NDArray[np.bool_]
+
+    @property
+    def correct(self) -> npt.NDArray[np.bool_]:
+        """bool [P]: is the first leaf the true one?"""
+        return np.equal(self.top[:, 0], self.truth)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Figures per product unless said otherwise; shares are in [0, 1].  `to_json` is the form of `evaluate --json`.
+
+    `outside` products have no category, or none that the model knows: they are in no other figure.  `many`, `medium`
+    and `few` are None where the training counts are not known.
+    """
+
+    products: int
+    images: int
+    outside: int
+    top1: float
+    top5: float
+    macro_recall: float
+    levels: list[dict[str, Any]]
+    per_image: dict[str, float]
+    temperature: float
+    ece: float
+    nll: float
+    before_temperature: dict[str, float]
+    coverage: tuple[Coverage, ...]
+    many: metrics.Shots | None
+    medium: metrics.Shots | None
+    few: metrics.Shots | None
+    per_class: list[dict[str, Any]]
+    confusions: list[dict[str, Any]]
+    digests: dict[str, str]
+    outcomes: Outcomes = field(repr=False, compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; `coverage` is keyed by the promise, "0.98"."""
+        values = {name: getattr(self, name) for name in self.__slots__ if name != "outcomes"}
+        for name in ("many", "medium", "few"):
+            values[name] = values[name] and asdict(values[name])
+        values["coverage"] = {f"{one.promise:g}": _without_promise(one) for one in self.coverage}
+        return values
+
+
+def run(
+    scores: Scores,
+    truth: Mapping[str, str | None],
+    taxonomy: Taxonomy,
+    *,
+    temperature: float,
+    promises: Sequence[Promise] = (),
+    train_counts: Mapping[str, int] | None = None,
+    digests: Mapping[str, str] | None = None,
+    progress: Progress = silent,
+) -> Evaluation:
+    """Measure scores over photos of products whose category is known: `truth` maps product id -> leaf id.
+
+    `train_counts` maps leaf id -> products trained on; `digests` names what was measured and on what.
+    Raises CatalogError if no product is of a category that the model knows.
+    """
+    leaf_index = taxonomy.leaf_index
+    labels = np.array([leaf_index.get(truth.get(product) or "", -1) for product in scores.product_ids], dtype=np.int64)
+    rows = np.flatnonzero(labels >= 0)
+    outside = len({scores.product_ids[row] for row in np.flatnonzero(labels < 0).tolist()})
+    if not len(rows):
+        raise CatalogError(
+            f"none of the {outside:,} products is of a category that the model knows; "
+            f"its categories are like {', '.join(taxonomy.leaves[:3])}"
+        )
+    image_top = _image_top(scores.logits, rows)
+    outcomes, nll, raw_nll = _outcomes(scores, rows, labels, taxonomy, temperature, promises, progress)
+
+    counts = metrics.class_counts(outcomes.top[:, 0], outcomes.truth, len(taxonomy.leaves))
+    sizes = metrics.shots(counts, taxonomy.leaves, train_counts) if train_counts is not None else {}
+    hits = outcomes.level_hits.mean(axis=1)
+    return Evaluation(
+        products=len(outcomes.truth),
+        images=len(rows),
+        outside=outside,
+        top1=metrics.hit_rate(outcomes.top, outcomes.truth, 1),
+        top5=metrics.hit_rate(outcomes.top, outcomes.truth, 5),
+        macro_recall=counts.macro_recall,
+        levels=[{"level": taxonomy.level_name(level), "top1": float(hit)} for level, hit in enumerate(hits)],
+        per_image={f"top{k}": metrics.hit_rate(image_top, labels[rows], k) for k in (1, 5)},
+        temperature=temperature,
+        ece=calibrate.ece(outcomes.confidence, outcomes.correct),
+        nll=nll,
+        before_temperature={"ece": calibrate.ece(outcomes.raw_confidence, outcomes.correct), "nll": raw_nll},
+        coverage=tuple(
+            coverage(taxonomy, promise, outcomes.filed_level[index], outcomes.filed_right[index])
+            for index, promise in enumerate(promises)
+        ),
+        many=sizes.get("many"),
+        medium=sizes.get("medium"),
+        few=sizes.get("few"),
+        per_class=_per_class(taxonomy, counts, train_counts),
+        confusions=[
+            {
+                "truth": taxonomy.leaves[true],
+                "predicted": taxonomy.leaves[guess],
+                "truth_path": list(taxonomy.path_names(taxonomy.leaves[true])),
+                "predicted_path": list(taxonomy.path_names(taxonomy.leaves[guess])),
+                "count": count,
+            }
+            for true, guess, count in metrics.confusions(outcomes.top[:, 0], outcomes.truth, len(taxonomy.leaves))
+        ],
+        digests=dict(digests or {}),
+        outcomes=outcomes,
+    )
+
+
+def _image_top(logits: npt.NDArray[np.floating], rows: Ints) -> Ints:
+    """int64 [len(rows), 5]: the best leaves of each photo by itself."""
+    return np.concatenate([metrics.best(logits[rows[at : at + BLOCK]]) for at in range(0, len(rows), BLOCK)])
+
+
+def _outcomes(
+    scores: Scores,
+    rows: Ints,
+    labels: Ints,
+    taxonomy: Taxonomy,
+    temperature: float,
+    promises: Sequence[Promise],
+    progress: Progress,
+) -> tuple[Outcomes, float, float]:
+    """The outcomes, and the NLL with and without temperature."""
+    ids: list[str] = []
+    blocks: list[tuple[npt.NDArray[Any], ...]] = []
+    nll = raw_nll = 0.0
+    for product_ids, logits, truth in _product_blocks(scores, rows, labels):
+        ids += product_ids
+        probabilities = softmax(logits, temperature)
+        choices = [promise.choose(taxonomy, probabilities) for promise in promises]
+        empty = np.zeros((0, len(truth)))
+        blocks.append(
+            (
+                truth,
+                metrics.best(logits),
+                probabilities.max(axis=1),
+                softmax(logits).max(axis=1),
+                level_hits(taxonomy, probabilities, truth).T,
+                np.array([choice.level for choice in choices] or empty, dtype=np.int64).T,
+                np.array([judge(taxonomy, choice, truth) for choice in choices] or empty, dtype=bool).T,
+            )
+        )
+        nll += calibrate.nll(logits, truth, temperature) * len(truth)
+        raw_nll += calibrate.nll(logits, truth) * len(truth)
+        progress(len(ids), None)
+    true, top, confidence, raw, hits, level, right = (np.concatenate(column) for column in zip(*blocks, strict=True))
+    outcomes = Outcomes(tuple(ids), true, top, confidence, raw, hits.T, level.T, right.T)
+    return outcomes, nll / len(ids), raw_nll / len(ids)
+
+
+def _product_blocks(
+    scores: Scores, rows: Ints, labels: Ints
+) -> Iterator[tuple[tuple[str, ...], npt.NDArray[np.float64], Ints]]:
+    """(product ids, mean logits float64 [B, C], truth int64 [B]) of a block of products at a time."""
+    place: dict[str, int] = {}
+    codes = np.array([place.setdefault(scores.product_ids[row], len(place)) for row in rows.tolist()])
+    order = np.argsort(codes, kind="stable")
+    first = np.searchsorted(codes[order], np.arange(0, len(place), BLOCK))
+    for start, end in zip(first, [*first[1:], len(order)], strict=True):
+        block = rows[order[start:end]]
+        ids, logits = product_logits([scores.product_ids[row] for row in block.tolist()], scores.logits[block])
+        truth = dict(zip((scores.product_ids[row] for row in block.tolist()), labels[block].tolist(), strict=True))
+        yield ids, logits, np.array([truth[product] for product in ids], dtype=np.int64)
+
+
+def _per_class(
+    taxonomy: Taxonomy, counts: metrics.ClassCounts, train_counts: Mapping[str, int] | None
+) -> list[dict[str, Any]]:
+    """One row for each leaf that occurs, as truth or as answer; the worst recall first."""
+    recall, precision = counts.recall, counts.precision
+    rows = [
+        {
+            "id": leaf,
+            "path": list(taxonomy.path_names(leaf)),
+            "support": int(counts.support[index]),
+            "predicted": int(counts.predicted[index]),
+            "recall": _number(recall[index]),
+            "precision": _number(precision[index]),
+            "train": train_counts.get(leaf, 0) if train_counts is not None else None,
+        }
+        for index, leaf in enumerate(taxonomy.leaves)
+        if counts.support[index] or counts.predicted[index]
+    ]
+    return sorted(rows, key=lambda row: (row["recall"] is None, row["recall"] or 0.0, -row["support"]))
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _without_promise(one: Coverage) -> dict[str, Any]:
+    values = asdict(one)
+    del values["promise"]
+    return values

@@ -1,0 +1,107 @@
+"""Find the thresholds of a promise on calibration products (DESIGN 7).  The rule that applies them is core/promise.py.
+
+What is promised.  At each level: with probability at least 1 - delta over the calibration products, the precision of
+what is filed at that level is at least the promised one.  For all L levels together, and so for everything filed (a mean
+over levels), the same holds with probability at least 1 - L * delta.
+
+Why it holds.  Take the photos of the calibration products as given; their labels are what is random.
+1. Thresholds, their order and the one to start with are chosen from the confidences alone, never from labels.  So the
+   tests are a fixed sequence: the first one whose claim is false is passed with probability <= delta, and none after it
+   is looked at unless it was passed.  Hence no false claim is made with probability >= 1 - delta (Learn then Test,
+   Angelopoulos et al., 2021; selective guaranteed risk, Geifman & El-Yaniv, 2017).
+2. The errors among n accepted products are independent, with unequal rates whose mean is above the one allowed; such a
+   sum is no likelier than the binomial to fall far below its mean (Hoeffding, 1956).  So the exact binomial test is
+   valid for the mean precision of the accepted calibration products.  The population's own precision follows where
+   products come from the same shop, exactly where precision does not fall as the threshold rises.
+3. A level is tested on the products that no deeper level took, as in serving.  Which these are depends on the deeper
+   labels, in the safe direction only: the deeper sequence stopped because the next band of products held many errors,
+   and a product whose leaf is wrong is no likelier to have its parent right.
+The temperature is fitted on the same labels: one number, which hardly changes the order of confidences.
+
+Where to start.  With 149 products, 98 % needs 149 right of 149, which good models fail by one unlucky photo, and the
+sequence would end there.  It starts at the strictest threshold that should be passed with probability 0.95 if the
+confidences are right, or else at the likeliest.  Wrong confidences cost coverage, never the promise.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from catalens.core.promise import LevelRule, Promise
+from catalens.core.taxonomy import Taxonomy
+from catalens.evaluate.binomial import allowed_errors, at_most, least_trials, lower_bound
+
+STEP = 1.03  # each threshold accepts at least 3 % more products than the one before
+START_POWER = 0.95
+
+
+def fit(
+    taxonomy: Taxonomy,
+    probabilities: npt.NDArray[np.floating],
+    truth: npt.NDArray[np.integer],
+    *,
+    precision: float,
+    delta: float = 0.05,
+) -> Promise:
+    """float [N, C] calibrated, int [N] leaf indices -> the promise; a level without support gets no threshold."""
+    if not 0 < precision < 1 or not 0 < delta < 1:
+        raise ValueError(f"expected precision and delta between 0 and 1, got {precision} and {delta}")
+    left = np.ones(len(truth), dtype=bool)
+    rules = []
+    for level in reversed(range(taxonomy.depth)):
+        nodes = taxonomy.level_probabilities(probabilities, level)
+        confidence = nodes.max(axis=1, initial=0.0)
+        correct = nodes.argmax(axis=1) == taxonomy.ancestors[level][truth]
+        rule = _fit_level(level, confidence[left], correct[left], precision, delta)
+        if rule.threshold is not None:
+            left &= confidence < rule.threshold
+        rules.append(rule)
+    return Promise(precision, delta, tuple(rules))
+
+
+def _fit_level(
+    level: int,
+    confidence: npt.NDArray[np.float64],
+    correct: npt.NDArray[np.bool_],
+    precision: float,
+    delta: float,
+) -> LevelRule:
+    order = np.argsort(-confidence, kind="stable")
+    confidence, correct = confidence[order], correct[order]
+    errors = np.cumsum(~correct)
+    best = LevelRule(level, None)
+    for count in _sequence(confidence, precision, delta):
+        wrong = int(errors[count - 1])
+        if at_most(wrong, count, 1 - precision) > delta:
+            break
+        right = count - wrong
+        best = LevelRule(level, float(confidence[count - 1]), count, right, lower_bound(right, count, delta))
+    return best
+
+
+def _sequence(confidence: npt.NDArray[np.float64], precision: float, delta: float) -> list[int]:
+    """How many products each test accepts, strict to lax.  `confidence` float64 [N] falls; labels are not seen here."""
+    least, total = least_trials(precision, delta), len(confidence)
+    counts = []
+    wanted = float(least)
+    while wanted <= total:
+        # equal confidences are accepted together
+        count = int(np.searchsorted(-confidence, -confidence[int(wanted) - 1], side="right"))
+        counts.append(count)
+        wanted = max(count + 1, count * STEP)
+    if counts and counts[-1] < total:
+        counts.append(total)
+    return counts[_start(counts, np.cumsum(1 - confidence), precision, delta) :]
+
+
+def _start(counts: list[int], expected: npt.NDArray[np.float64], precision: float, delta: float) -> int:
+    """Index of the first test that is likely to be passed, with `expected[n - 1]` errors among the first n products."""
+    likeliest, most = 0, 0.0
+    for index, count in enumerate(counts):
+        chance = at_most(allowed_errors(count, precision, delta), count, expected[count - 1] / count)
+        if chance >= START_POWER:
+            return index
+        if chance > most:
+            likeliest, most = index, chance
+    return likeliest
