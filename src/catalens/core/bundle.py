@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from catalens.core.durable import flush
+from catalens.core.durable import replacing_folder
 from catalens.core.errors import BundleCorrupt, BundleError, BundleIncompatible, ConfigError, PromiseError
 from catalens.core.preprocess import Preprocess
 from catalens.core.promise import Promise
@@ -109,10 +108,7 @@ def write_bundle(path: Path, fill: Callable[[Path], dict[str, Any]], *, overwrit
         raise BundleError("already exists; choose another name or pass --overwrite", source=str(path))
     if path.exists() and not (path / MANIFEST).is_file():
         raise BundleError("is not a bundle, so it is not overwritten; choose another name", source=str(path))
-    partial = path.with_name(f".{path.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
+    with replacing_folder(path) as partial:
         fields = fill(partial)
         written = sorted(file for file in partial.rglob("*") if file.is_file())
         files = {file.relative_to(partial).as_posix(): file_digest(file) for file in written}
@@ -121,26 +117,7 @@ def write_bundle(path: Path, fill: Callable[[Path], dict[str, Any]], *, overwrit
         content = json.dumps(values, ensure_ascii=False, indent=1)
         (partial / MANIFEST).write_text(content + "\n", encoding="utf-8")
         Bundle(partial)
-        for file in [*partial.rglob("*"), partial]:
-            flush(file)
-        _put_in_place(partial, path)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
     return Bundle(path)
-
-
-def _put_in_place(partial: Path, path: Path) -> None:
-    """Name a finished folder; a bundle that had the name is kept until the new one has it."""
-    if path.exists():
-        old = path.with_name(f".{path.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        path.replace(old)
-        partial.replace(path)
-        shutil.rmtree(old)
-    else:
-        partial.replace(path)
-    flush(path.parent)
 
 
 def file_digest(path: Path) -> str:

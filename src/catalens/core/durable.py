@@ -1,8 +1,9 @@
-"""Writing a file so that a kill or a power cut leaves the old one or the new one, never half of it."""
+"""Writing a file or a folder so that a kill or a power cut leaves the old one or the new one, never half of it."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,33 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
+        raise
+    flush(path.parent)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Yields an empty folder beside `path` to fill; on leaving, its files are flushed and the folder is named `path`.
+
+    A folder that had the name is kept until the new one has it.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        for file in [*partial.rglob("*"), partial]:
+            flush(file)
+        if path.exists():
+            old = path.with_name(f".{path.name}.old")
+            shutil.rmtree(old, ignore_errors=True)
+            path.replace(old)
+            partial.replace(path)
+            shutil.rmtree(old)
+        else:
+            partial.replace(path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
         raise
     flush(path.parent)
 

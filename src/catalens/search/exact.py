@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +13,8 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from catalens.core.bundle import file_digest
-from catalens.core.catalog import Catalog, write_json
+from catalens.core.catalog import Catalog
+from catalens.core.durable import replacing_folder
 from catalens.core.errors import DataError, IndexMismatch
 from catalens.core.prediction import Neighbour
 from catalens.core.taxonomy import Taxonomy
@@ -83,28 +82,18 @@ class ExactIndex:
         return [Neighbour(ids[row], float(np.clip(scores[row], -1.0, 1.0))) for row in order]
 
     def write(self, path: Path, *, overwrite: bool = False) -> None:
-        """Write the folder, whole or not at all.  Raises DataError if `path` is taken."""
+        """Write the folder, whole or not at all.  Raises DataError if `path` is taken, or is no index."""
         if path.exists() and not overwrite:
             raise DataError("already exists; choose another name or pass --overwrite", source=str(path))
-        partial = path.with_name(f".{path.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        np.save(partial / VECTORS, self.vectors)
-        pq.write_table(self.products.table, partial / PRODUCTS, compression="zstd")
-        self.products.taxonomy.write(partial / TAXONOMY)
-        for name in (VECTORS, PRODUCTS, TAXONOMY):
-            with (partial / name).open("rb+") as file:
-                os.fsync(file.fileno())
-        digests = {name: file_digest(partial / name) for name in (VECTORS, PRODUCTS, TAXONOMY)}
-        write_json(self.info.model_copy(update={"files": digests}).model_dump(), partial / INFO)
-        if path.exists():
-            old = path.with_name(f".{path.name}.old")
-            shutil.rmtree(old, ignore_errors=True)
-            path.replace(old)
-            partial.replace(path)
-            shutil.rmtree(old)
-        else:
-            partial.replace(path)
+        if path.exists() and not (path / INFO).is_file():
+            raise DataError("is not an index, so it is not overwritten; choose another name", source=str(path))
+        with replacing_folder(path) as partial:
+            np.save(partial / VECTORS, self.vectors)
+            pq.write_table(self.products.table, partial / PRODUCTS, compression="zstd")
+            self.products.taxonomy.write(partial / TAXONOMY)
+            digests = {name: file_digest(partial / name) for name in (VECTORS, PRODUCTS, TAXONOMY)}
+            info = self.info.model_copy(update={"files": digests})
+            (partial / INFO).write_text(info.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path, *, space: str | None = None) -> ExactIndex:
