@@ -1,0 +1,112 @@
+"""`catalens export`: a run in, a bundle out, and in words what it promises."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from catalens.cli.console import FOLDER, configurable, emit, json_option, progress_bar, say, settings
+from catalens.core.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from catalens.core.bundle import Bundle
+
+
+@click.command()
+@click.argument("run", type=FOLDER)
+@click.argument("bundle", type=FOLDER)
+@click.option("--catalog", type=FOLDER, help="Calibrate on this catalog; the run's own where not given.")
+@click.option("--name", help="The bundle's name; its folder's where not given.")
+@click.option("--weights", type=click.Choice(["best", "last"]), help="The epoch; the one the run kept where not given.")
+@click.option(
+    "--calibrate-on", metavar="PART", help="The part to calibrate on; val where the catalog has no such part."
+)
+@click.option("--delta", type=float, help="Each promise holds with confidence 1 - delta.")
+@click.option("--overwrite", is_flag=True, default=None, help="Replace a bundle that is there.")
+@configurable
+@json_option
+def command(
+    run: Path,
+    bundle: Path,
+    catalog: Path | None,
+    config: Path | None,
+    assignments: tuple[str, ...],
+    as_json: bool,
+    **flags: Any,
+) -> None:
+    """Turn a run into a bundle that is calibrated, checked and ready to serve.
+
+    The graph has to answer as the checkpoint does on a set of hostile photos, or nothing is written.
+
+    \b
+    Example:
+      catalens export runs/shirts shirts.bundle
+      catalens export runs/shirts shirts.bundle --set export.promises=[0.95,0.99] --json
+    """
+    from catalens.core.catalog import Catalog
+
+    try:
+        from catalens.export import run as export
+        from catalens.export.speed import measure
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("catalens"):
+            raise
+        raise MissingExtra("Export", "train") from None
+
+    chosen = settings(export.ExportSettings, "export", config, assignments, flags)
+    started = perf_counter()
+    with progress_bar("calibrate") as progress:
+        written = export.run(run, bundle, chosen, catalog=Catalog(catalog) if catalog else None, progress=progress)
+    speed = measure(written)
+    seconds = round(perf_counter() - started, 1)
+    if as_json:
+        manifest = written.manifest
+        emit(
+            {
+                "bundle": str(bundle),
+                "name": written.name,
+                "digest": written.digest,
+                "classes": manifest.classes,
+                "embedding_dim": manifest.embedding_dim,
+                "temperature": manifest.temperature,
+                "calibration": manifest.calibration,
+                "promises": manifest.promises,
+                "parity": manifest.training["export"]["parity"],
+                "speed": asdict(speed),
+                "seconds": seconds,
+            }
+        )
+    else:
+        _show(written)
+        say(
+            f"{speed.bytes / 1e6:.1f} MB; a photo takes {speed.decode_ms:.1f} ms to decode and "
+            f"{speed.model_ms:.1f} ms in the model here. {seconds:g} s in all."
+        )
+
+
+def _show(bundle: Bundle) -> None:
+    manifest = bundle.manifest
+    calibration, parity = manifest.calibration, manifest.training["export"]["parity"]
+    say(f"{bundle.path}: {bundle.name}, {manifest.classes} categories")
+    say(
+        f"Parity: {parity['images']} hostile photos, logits within {parity['logit_delta']:.1e} of the checkpoint's, "
+        f"alone and among 32 within {parity['batch_delta']:.1e}"
+    )
+    if calibration["note"]:
+        click.secho(calibration["note"], fg="yellow", err=True)
+    say(
+        f"Calibrated on {calibration['products']:,} products of {calibration['part']!r}: temperature "
+        f"{manifest.temperature:.3f}, calibration error {calibration['before']['ece']:.3f} -> "
+        f"{calibration['after']['ece']:.3f}"
+    )
+    for promise in bundle.promises:
+        levels = [
+            f"{bundle.taxonomy.level_name(rule.level)} from {rule.threshold:.3f} ({rule.accepted:,} products)"
+            for rule in promise.rules
+            if rule.threshold is not None
+        ]
+        say(f"  {promise.precision * 100:g} % right: {', '.join(levels) or 'no promise at any level'}")

@@ -1,0 +1,131 @@
+"""From a training run to a bundle: graph, parity gate, calibration, promises.  A bundle that fails is not written."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from catalens.core.bundle import MODEL, TAXONOMY, Bundle, write_bundle
+from catalens.core.catalog import Catalog
+from catalens.core.config import Settings
+from catalens.core.errors import BundleError, CatalogError
+from catalens.core.progress import Progress, silent
+from catalens.export.calibration import calibrate_on
+from catalens.export.card import card
+from catalens.export.hostile import hostile_images
+from catalens.export.onnx import OPSET, export_onnx
+from catalens.export.parity import ParityReport, check_parity
+from catalens.predict.examples import write_examples
+from catalens.predict.session import Session
+from catalens.train.checkpoint import TrainedRun, load_run
+
+LIBRARIES = ("torch", "timm", "onnx", "onnxruntime", "numpy", "pillow")
+FROM_RUN = ("settings", "epochs", "best", "seconds", "train_photos", "train_digest", "train_counts")
+
+
+class ExportSettings(Settings):
+    """`[export]` of a TOML file, or `--set export.KEY=VALUE`."""
+
+    name: str | None = Field(None, description="of the bundle; its folder's name where not given")
+    weights: Literal["best", "last"] | None = Field(None, description="the epoch; the one the run kept where not given")
+    calibrate_on: str = Field("calib", description="the part of the catalog; val where it has no such part")
+    promises: tuple[float, ...] = Field((0.90, 0.95, 0.98, 0.99), description="precisions to promise")
+    delta: float = Field(0.05, gt=0, lt=1, description="each promise holds with confidence 1 - delta")
+    overwrite: bool = Field(False, description="replace a bundle that is there")
+
+
+def run(
+    run_folder: Path,
+    bundle_path: Path,
+    settings: ExportSettings,
+    *,
+    catalog: Catalog | None = None,
+    progress: Progress = silent,
+) -> Bundle:
+    """Export a run; the catalog is the run's own where none is given.
+
+    Raises ParityError if the graph does not answer as the checkpoint does, CatalogError if there is nothing to
+    calibrate on, BundleError if the name is taken; nothing is written then.
+    """
+    if bundle_path.exists() and not settings.overwrite:  # said before the work, not after
+        raise BundleError("already exists; choose another name or pass --overwrite", source=str(bundle_path))
+    trained = load_run(run_folder, settings.weights)
+    catalog = catalog or _catalog_of(trained, run_folder)
+
+    def fill(folder: Path) -> dict[str, Any]:
+        return fill_bundle(
+            folder, trained, catalog, settings, name=settings.name or bundle_path.stem, progress=progress
+        )
+
+    return write_bundle(bundle_path, fill, overwrite=settings.overwrite)
+
+
+def fill_bundle(
+    folder: Path, trained: TrainedRun, catalog: Catalog, settings: ExportSettings, *, name: str, progress: Progress
+) -> dict[str, Any]:
+    """Put everything but the manifest into `folder`; the manifest's fields.  Raises ParityError or CatalogError."""
+    preprocess, taxonomy = trained.preprocess, trained.taxonomy
+    shapes = export_onnx(trained.model, preprocess, folder / MODEL)
+    session = Session.of_graph(
+        folder / MODEL, preprocess=preprocess, classes=shapes.classes, embedding_dim=shapes.embedding_dim
+    )
+    parity = _pass_gate(folder, trained, session)
+    calibration = calibrate_on(
+        session,
+        catalog,
+        taxonomy,
+        part=settings.calibrate_on,
+        precisions=settings.promises,
+        delta=settings.delta,
+        progress=progress,
+    )
+    taxonomy.write(folder / TAXONOMY)
+    fields = {
+        "name": name,
+        "preprocess": preprocess.to_json(),
+        "taxonomy_digest": taxonomy.digest,
+        "classes": shapes.classes,
+        "embedding_dim": shapes.embedding_dim,
+        "temperature": calibration.temperature,
+        "promises": [promise.to_json() for promise in calibration.promises],
+        "calibration": calibration.to_json(),
+        "catalog_digest": catalog.digest,
+        "training": _training(trained, parity),
+        "libraries": {library: version(library) for library in LIBRARIES},
+    }
+    (folder / "card.md").write_text(card(fields, taxonomy, calibration), encoding="utf-8")
+    return fields
+
+
+def _pass_gate(folder: Path, trained: TrainedRun, session: Session) -> ParityReport:
+    """Compare on the hostile photos, and leave them with their answers as the bundle's examples."""
+    photos = hostile_images()
+    squares = [trained.preprocess.square(photo.data, source=photo.name) for photo in photos]
+    pixels = np.stack(squares)
+    report = check_parity(trained.model, session, [photo.name for photo in photos], pixels)
+    files = [(photo.name, photo.data) for photo in photos]
+    write_examples(folder, files, squares, session.run(pixels)[0], trained.taxonomy.leaves)
+    return report
+
+
+def _catalog_of(trained: TrainedRun, run_folder: Path) -> Catalog:
+    path = Path(trained.info["catalog"]["path"])
+    if not path.is_dir():
+        raise CatalogError(
+            f"the run {run_folder} was trained on it, and it is not there any more; pass --catalog", source=str(path)
+        )
+    return Catalog(path)
+
+
+def _training(trained: TrainedRun, parity: ParityReport) -> dict[str, Any]:
+    """The essentials of run.json, without paths of the machine it ran on."""
+    info = trained.info
+    catalog = {key: value for key, value in info["catalog"].items() if key != "path"}
+    taken = {key: info[key] for key in FROM_RUN if key in info}
+    exported = {"opset": OPSET, "parity": asdict(parity)}
+    return {**taken, "catalog": catalog, "left_out": len(info.get("left_out", {})), "export": exported}
