@@ -1,5 +1,6 @@
 """How good a model is, what its probabilities mean, and what may be promised.  Values in, values out; numpy only."""
 
-from catalens.evaluate.evaluation import Evaluation, Outcomes, run
+from catalens.evaluate.evaluation import EvaluateSettings, Evaluation, run
+from catalens.evaluate.outcomes import Outcomes
 
-__all__ = ["Evaluation", "Outcomes", "run"]
+__all__ = ["EvaluateSettings", "Evaluation", "Outcomes", "run"]

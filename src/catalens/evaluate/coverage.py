@@ -30,10 +30,20 @@ class Coverage:
     precision: float | None
     by_level: tuple[LevelCoverage, ...]
 
+    def sentence(self) -> str:
+        """For a person: "At 98 % promised precision, 71 % of listings file themselves (99.1 % of them right)." """
+        start = f"At {100 * self.promise:g} % promised precision, "
+        if self.precision is None:
+            return start + "no listing files itself: the calibration products cannot support that promise."
+        return start + f"{self.filed:.0%} of listings file themselves ({self.precision:.1%} of them right).".replace(
+            "%", " %"
+        )
+
 
 def judge(taxonomy: Taxonomy, choice: Choice, truth: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
     """bool [N]: was the product filed at a node that its true leaf lies under?  False where it was not filed."""
-    return np.logical_and(choice.filed, choice.node == taxonomy.ancestors[choice.level, truth])
+    right: npt.NDArray[np.bool_] = choice.filed & (choice.node == taxonomy.ancestors[choice.level, truth])
+    return right
 
 
 def coverage(

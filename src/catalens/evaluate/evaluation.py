@@ -3,48 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
+from catalens.core.config import Settings
 from catalens.core.errors import CatalogError
 from catalens.core.progress import Progress, silent
 from catalens.core.promise import Promise
-from catalens.core.scores import Scores, product_logits, softmax
+from catalens.core.scores import Scores
 from catalens.core.taxonomy import Taxonomy
 from catalens.evaluate import calibrate, metrics
-from catalens.evaluate.coverage import Coverage, coverage, judge
-from catalens.evaluate.hierarchy import level_hits
+from catalens.evaluate.coverage import Coverage, coverage
+from catalens.evaluate.outcomes import BLOCK, Outcomes, collect
 
 Ints = npt.NDArray[np.int64]
-BLOCK = 2048  # products at a time: beside the scores, nothing of their size is made
 
 
-@dataclass(frozen=True, slots=True)
-class Outcomes:
-    """What happened to each of the P products.
+class EvaluateSettings(Settings):
+    """What to measure on, and what must hold: {"top1": 0.9, "precision@0.98": 0.97} (see `gate.check`)."""
 
-    `truth` int64 [P] leaf index, `top` int64 [P, 5] leaf indices best first, `confidence` float64 [P] of the first,
-    `raw_confidence` the same before temperature, `level_hits` bool [levels, P].  Per promise, in the order given,
-    `filed_level` int64 [promises, P] (-1: not filed) and `filed_right` bool [promises, P].
-    """
-
-    product_ids: tuple[str, ...]
-    truth: Ints
-    top: Ints
-    confidence: npt.NDArray[np.float64]
-    raw_confidence: npt.NDArray[np.float64]
-    level_hits: npt.NDArray[np.bool_]
-    filed_level: Ints
-    filed_right: npt.NDArray[np.bool_]
-
-    @property
-    def correct(self) -> npt.NDArray[np.bool_]:
-        """bool [P]: is the first leaf the true one?"""
-        return np.equal(self.top[:, 0], self.truth)
+    split: str = "test"
+    require: dict[str, float] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +95,7 @@ def run(
             f"its categories are like {', '.join(taxonomy.leaves[:3])}"
         )
     image_top = _image_top(scores.logits, rows)
-    outcomes, nll, raw_nll = _outcomes(scores, rows, labels, taxonomy, temperature, promises, progress)
+    outcomes, nll, raw_nll = collect(scores, rows, labels, taxonomy, temperature, promises, progress)
 
     counts = metrics.class_counts(outcomes.top[:, 0], outcomes.truth, len(taxonomy.leaves))
     sizes = metrics.shots(counts, taxonomy.leaves, train_counts) if train_counts is not None else {}
@@ -137,16 +121,7 @@ def run(
         medium=sizes.get("medium"),
         few=sizes.get("few"),
         per_class=_per_class(taxonomy, counts, train_counts),
-        confusions=[
-            {
-                "truth": taxonomy.leaves[true],
-                "predicted": taxonomy.leaves[guess],
-                "truth_path": list(taxonomy.path_names(taxonomy.leaves[true])),
-                "predicted_path": list(taxonomy.path_names(taxonomy.leaves[guess])),
-                "count": count,
-            }
-            for true, guess, count in metrics.confusions(outcomes.top[:, 0], outcomes.truth, len(taxonomy.leaves))
-        ],
+        confusions=_confusions(taxonomy, outcomes),
         digests=dict(digests or {}),
         outcomes=outcomes,
     )
@@ -155,58 +130,6 @@ def run(
 def _image_top(logits: npt.NDArray[np.floating], rows: Ints) -> Ints:
     """int64 [len(rows), 5]: the best leaves of each photo by itself."""
     return np.concatenate([metrics.best(logits[rows[at : at + BLOCK]]) for at in range(0, len(rows), BLOCK)])
-
-
-def _outcomes(
-    scores: Scores,
-    rows: Ints,
-    labels: Ints,
-    taxonomy: Taxonomy,
-    temperature: float,
-    promises: Sequence[Promise],
-    progress: Progress,
-) -> tuple[Outcomes, float, float]:
-    """The outcomes, and the NLL with and without temperature."""
-    ids: list[str] = []
-    blocks: list[tuple[npt.NDArray[Any], ...]] = []
-    nll = raw_nll = 0.0
-    for product_ids, logits, truth in _product_blocks(scores, rows, labels):
-        ids += product_ids
-        probabilities = softmax(logits, temperature)
-        choices = [promise.choose(taxonomy, probabilities) for promise in promises]
-        empty = np.zeros((0, len(truth)))
-        blocks.append(
-            (
-                truth,
-                metrics.best(logits),
-                probabilities.max(axis=1),
-                softmax(logits).max(axis=1),
-                level_hits(taxonomy, probabilities, truth).T,
-                np.array([choice.level for choice in choices] or empty, dtype=np.int64).T,
-                np.array([judge(taxonomy, choice, truth) for choice in choices] or empty, dtype=bool).T,
-            )
-        )
-        nll += calibrate.nll(logits, truth, temperature) * len(truth)
-        raw_nll += calibrate.nll(logits, truth) * len(truth)
-        progress(len(ids), None)
-    true, top, confidence, raw, hits, level, right = (np.concatenate(column) for column in zip(*blocks, strict=True))
-    outcomes = Outcomes(tuple(ids), true, top, confidence, raw, hits.T, level.T, right.T)
-    return outcomes, nll / len(ids), raw_nll / len(ids)
-
-
-def _product_blocks(
-    scores: Scores, rows: Ints, labels: Ints
-) -> Iterator[tuple[tuple[str, ...], npt.NDArray[np.float64], Ints]]:
-    """(product ids, mean logits float64 [B, C], truth int64 [B]) of a block of products at a time."""
-    place: dict[str, int] = {}
-    codes = np.array([place.setdefault(scores.product_ids[row], len(place)) for row in rows.tolist()])
-    order = np.argsort(codes, kind="stable")
-    first = np.searchsorted(codes[order], np.arange(0, len(place), BLOCK))
-    for start, end in zip(first, [*first[1:], len(order)], strict=True):
-        block = rows[order[start:end]]
-        ids, logits = product_logits([scores.product_ids[row] for row in block.tolist()], scores.logits[block])
-        truth = dict(zip((scores.product_ids[row] for row in block.tolist()), labels[block].tolist(), strict=True))
-        yield ids, logits, np.array([truth[product] for product in ids], dtype=np.int64)
 
 
 def _per_class(
@@ -228,6 +151,20 @@ def _per_class(
         if counts.support[index] or counts.predicted[index]
     ]
     return sorted(rows, key=lambda row: (row["recall"] is None, row["recall"] or 0.0, -row["support"]))
+
+
+def _confusions(taxonomy: Taxonomy, outcomes: Outcomes) -> list[dict[str, Any]]:
+    leaves = taxonomy.leaves
+    return [
+        {
+            "truth": leaves[true],
+            "predicted": leaves[guess],
+            "truth_path": list(taxonomy.path_names(leaves[true])),
+            "predicted_path": list(taxonomy.path_names(leaves[guess])),
+            "count": count,
+        }
+        for true, guess, count in metrics.confusions(outcomes.top[:, 0], outcomes.truth, len(leaves))
+    ]
 
 
 def _number(value: float) -> float | None:

@@ -1,8 +1,8 @@
 """Find the thresholds of a promise on calibration products (DESIGN 7).  The rule that applies them is core/promise.py.
 
 What is promised.  At each level: with probability at least 1 - delta over the calibration products, the precision of
-what is filed at that level is at least the promised one.  For all L levels together, and so for everything filed (a mean
-over levels), the same holds with probability at least 1 - L * delta.
+what is filed at that level is at least the promised one.  For all L levels together, and so for everything filed (a
+mean over levels), the same holds with probability at least 1 - L * delta.
 
 Why it holds.  Take the photos of the calibration products as given; their labels are what is random.
 1. Thresholds, their order and the one to start with are chosen from the confidences alone, never from labels.  So the

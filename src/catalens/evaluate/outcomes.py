@@ -1,0 +1,97 @@
+"""What happened to each product: the scores read once, a block of products at a time, into a few numbers a product."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from catalens.core.progress import Progress
+from catalens.core.promise import Promise
+from catalens.core.scores import Scores, product_logits, softmax
+from catalens.core.taxonomy import Taxonomy
+from catalens.evaluate import calibrate, metrics
+from catalens.evaluate.coverage import judge
+from catalens.evaluate.hierarchy import level_hits
+
+Ints = npt.NDArray[np.int64]
+BLOCK = 2048  # products at a time: beside the scores, nothing of their size is made
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What happened to each of the P products.
+
+    `truth` int64 [P] leaf index, `top` int64 [P, 5] leaf indices best first, `confidence` float64 [P] of the first,
+    `raw_confidence` the same before temperature, `level_hits` bool [levels, P].  Per promise, in the order given,
+    `filed_level` int64 [promises, P] (-1: not filed) and `filed_right` bool [promises, P].
+    """
+
+    product_ids: tuple[str, ...]
+    truth: Ints
+    top: Ints
+    confidence: npt.NDArray[np.float64]
+    raw_confidence: npt.NDArray[np.float64]
+    level_hits: npt.NDArray[np.bool_]
+    filed_level: Ints
+    filed_right: npt.NDArray[np.bool_]
+
+    @property
+    def correct(self) -> npt.NDArray[np.bool_]:
+        """bool [P]: is the first leaf the true one?"""
+        return np.equal(self.top[:, 0], self.truth)
+
+
+def collect(
+    scores: Scores,
+    rows: Ints,
+    labels: Ints,
+    taxonomy: Taxonomy,
+    temperature: float,
+    promises: Sequence[Promise],
+    progress: Progress,
+) -> tuple[Outcomes, float, float]:
+    """The outcomes, and the NLL with and without temperature."""
+    ids: list[str] = []
+    blocks: list[tuple[npt.NDArray[Any], ...]] = []
+    nll = raw_nll = 0.0
+    for product_ids, logits, truth in _product_blocks(scores, rows, labels):
+        ids += product_ids
+        probabilities = softmax(logits, temperature)
+        choices = [promise.choose(taxonomy, probabilities) for promise in promises]
+        empty = np.zeros((0, len(truth)))
+        blocks.append(
+            (
+                truth,
+                metrics.best(logits),
+                probabilities.max(axis=1),
+                softmax(logits).max(axis=1),
+                level_hits(taxonomy, probabilities, truth).T,
+                np.array([choice.level for choice in choices] or empty, dtype=np.int64).T,
+                np.array([judge(taxonomy, choice, truth) for choice in choices] or empty, dtype=bool).T,
+            )
+        )
+        nll += calibrate.nll(logits, truth, temperature) * len(truth)
+        raw_nll += calibrate.nll(logits, truth) * len(truth)
+        progress(len(ids), None)
+    true, top, confidence, raw, hits, level, right = (np.concatenate(column) for column in zip(*blocks, strict=True))
+    outcomes = Outcomes(tuple(ids), true, top, confidence, raw, hits.T, level.T, right.T)
+    return outcomes, nll / len(ids), raw_nll / len(ids)
+
+
+def _product_blocks(
+    scores: Scores, rows: Ints, labels: Ints
+) -> Iterator[tuple[tuple[str, ...], npt.NDArray[np.float64], Ints]]:
+    """(product ids, mean logits float64 [B, C], truth int64 [B]) of a block of products at a time."""
+    place: dict[str, int] = {}
+    codes = np.array([place.setdefault(scores.product_ids[row], len(place)) for row in rows.tolist()])
+    order = np.argsort(codes, kind="stable")
+    first = np.searchsorted(codes[order], np.arange(0, len(place), BLOCK))
+    for start, end in zip(first, [*first[1:], len(order)], strict=True):
+        block = rows[order[start:end]]
+        ids, logits = product_logits([scores.product_ids[row] for row in block.tolist()], scores.logits[block])
+        truth = dict(zip((scores.product_ids[row] for row in block.tolist()), labels[block].tolist(), strict=True))
+        yield ids, logits, np.array([truth[product] for product in ids], dtype=np.int64)
