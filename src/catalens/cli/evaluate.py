@@ -134,8 +134,11 @@ def _show(evaluation: Evaluation, part: str, unreadable: int) -> None:
         "What files itself (precision in brackets)",
         ("promise", "filed", *levels),
         [
-            (f"{100 * one.promise:g} %", _filed(one.filed, one.precision))
-            + tuple(_filed(level.filed, level.precision) for level in one.by_level)
+            (
+                f"{100 * one.promise:g} %",
+                _filed(one.filed, one.precision),
+                *(_filed(level.filed, level.precision) for level in one.by_level),
+            )
             for one in promised
         ],
     )

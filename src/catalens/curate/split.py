@@ -25,9 +25,6 @@ from catalens.curate.grouping import Ints, connect
 from catalens.curate.split_file import NO_FILE, PARTS, UNUSED, SplitFile, read_split_file
 from catalens.curate.stratify import TRAIN, Group, spread
 
-# what dumps call their parts
-GIVEN_NAMES = {"training": TRAIN, "validation": "val", "valid": "val", "dev": "val", "calibration": "calib"}
-
 
 class SplitSettings(Settings):
     """How to divide a catalog.
@@ -140,7 +137,7 @@ def run(catalog: Catalog, settings: SplitSettings) -> SplitReport:
 def _given_parts(catalog: Catalog, file: SplitFile) -> list[str | None]:
     """The part the file gives each product, else the dump; None where neither does."""
     rows = zip(catalog.products["product_id"].to_pylist(), catalog.products["given_split"].to_pylist(), strict=True)
-    return [file.parts.get(product) or GIVEN_NAMES.get(part, part) or None for product, part in rows]
+    return [file.parts.get(product) or part for product, part in rows]
 
 
 def _links(catalog: Catalog, file: SplitFile) -> list[tuple[Ints, Ints]]:
