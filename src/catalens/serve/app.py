@@ -19,7 +19,7 @@ from catalens.serve.body import REQUEST_BODY
 from catalens.serve.headers import RequestHeaders
 from catalens.serve.products import index_routes
 from catalens.serve.service import Service, answer
-from catalens.serve.settings import ServeSettings
+from catalens.serve.settings import MAX_TOP, ServeSettings
 from catalens.serve.shelf import Shelf
 
 
@@ -70,7 +70,7 @@ def _classify_route(service: Service) -> APIRouter:
         request: Request,
         id: Annotated[str, Query(description="The product's id, given back as it is.")] = "",
         promise: Annotated[float, Query(description="The precision to keep; see /v1/model.")] = settings.promise,
-        top: Annotated[int, Query(ge=1, le=settings.max_top, description="How many labels.")] = settings.top,
+        top: Annotated[int, Query(ge=1, le=MAX_TOP, description="How many labels.")] = settings.top,
     ) -> Response:
         """The category of one product, from 1..n photos of it."""
         photos = await service.photos(request)

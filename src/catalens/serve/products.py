@@ -16,6 +16,7 @@ from catalens.search.index import Mask, parse_attributes
 from catalens.serve import schemas
 from catalens.serve.body import REQUEST_BODY
 from catalens.serve.service import Service, answer
+from catalens.serve.settings import MAX_TOP
 from catalens.serve.shelf import Shelf
 
 PHOTO_CACHE = "public, max-age=3600"
@@ -35,7 +36,7 @@ def index_routes(service: Service, shelf: Shelf | None) -> APIRouter:
     )
     async def similar(
         request: Request,
-        k: Annotated[int, Query(ge=1, le=settings.max_top, description="How many neighbours.")] = settings.top,
+        k: Annotated[int, Query(ge=1, le=MAX_TOP, description="How many neighbours.")] = settings.top,
         category: Annotated[str | None, Query(description="Only below this category, of any level.")] = None,
         attribute: Annotated[list[str] | None, Query(description='Only with this one: "gender:Men".')] = None,
         exclude: Annotated[list[str] | None, Query(description="Never this product.")] = None,

@@ -10,6 +10,8 @@ from pydantic import Field
 from catalens.core.config import Settings
 from catalens.predict.predictor import DEFAULT_PROMISE, DEFAULT_TOP
 
+MAX_TOP = 100  # labels or neighbours that a request may ask for
+
 
 class ServeSettings(Settings):
     """Settings of `catalens serve`.  Limits are per request unless said."""
@@ -22,9 +24,8 @@ class ServeSettings(Settings):
     queue: int = Field(default=32, ge=0, description="requests that may wait for a worker; more are refused with 503")
     threads: int | None = Field(default=None, ge=1, description="of one run of the graph; all cores where not given")
     promise: float = Field(default=DEFAULT_PROMISE, gt=0, lt=1, description="where the request names none")
-    top: int = Field(default=DEFAULT_TOP, ge=1, description="labels, where the request does not say how many")
-    max_top: int = Field(default=100, ge=1, description="labels or neighbours that may be asked for")
+    top: int = Field(default=DEFAULT_TOP, ge=1, le=MAX_TOP, description="labels, where the request does not say how many")
 
     def limits(self) -> dict[str, Any]:
         """What a caller should know, for /v1/model."""
-        return self.model_dump(include={"max_bytes", "max_photos", "max_top", "workers", "queue"})
+        return self.model_dump(include={"max_bytes", "max_photos", "workers", "queue"}) | {"max_top": MAX_TOP}
