@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 from catalens.predict.decide import percent
 
-LOGO = """<svg viewBox="0 0 32 32" width="34" height="34" aria-hidden="true"><path fill="#0f766e"
+_TAG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path fill="#0f766e"
 d="M4 6a3 3 0 0 1 3-3h9a3 3 0 0 1 2 1l10 9a3 3 0 0 1 0 5L18 28a3 3 0 0 1-4 0L5 19a3 3 0 0 1-1-2z"/>
 <circle cx="13" cy="12" r="5" fill="#fff"/><circle cx="13" cy="12" r="2.3" fill="#f97316"/></svg>"""
+LOGO = f"data:image/svg+xml,{quote(_TAG)}"  # as a picture: Streamlit takes inline SVG out
 # action -> what the card says first, and what a person does next
 HEADLINES = {
     "file": "File it",
@@ -28,7 +30,7 @@ def header(model: Mapping[str, Any] | None) -> str:
         if model["index"]:
             parts.append(f"{model['index']['products']:,} products to compare with")
         facts = "".join(f"<span class='ct-fact'>{escape(part)}</span>" for part in parts)
-    return f"<div class='ct-header'>{LOGO}<span class='ct-brand'>Catalens</span>{facts}</div>"
+    return f"<div class='ct-header'><img src='{LOGO}' alt=''><span class='ct-brand'>Catalens</span>{facts}</div>"
 
 
 def down(service: str, cause: str) -> str:
@@ -36,7 +38,8 @@ def down(service: str, cause: str) -> str:
     port = service.rpartition(":")[2]
     told = f" --port {port}" if port.isdigit() and port != "8000" else ""
     return (
-        f"<div class='ct-card ct-reject'><div class='ct-action'>No service</div><h2>{escape(_sentence(cause))}</h2>"
+        "<div class='ct-card ct-reject'><div class='ct-action'>No service</div>"
+        f"<h2>{escape(cause[:1].upper() + cause[1:])}</h2>"
         "<p>This page only shows what a running service answers. Start one beside it:</p>"
         f"<pre>catalens serve shop.bundle --index shop.index{escape(told)}</pre>"
         "<p>or tell the page where it is:</p><pre>catalens ui --service http://HOST:PORT</pre></div>"
@@ -60,11 +63,11 @@ def decision(answer: Mapping[str, Any]) -> str:
     )
 
 
-def refused(message: str) -> str:
-    """The service would not answer about these photos."""
+def rejected(message: str) -> str:
+    """None of the photos can be used."""
     return (
         f"<div class='ct-card ct-reject'><div class='ct-action'>{HEADLINES['reject']}</div>"
-        f"<p>{escape(_sentence(message))}</p></div>"
+        f"<p>{escape(message)}</p></div>"
     )
 
 
@@ -109,7 +112,8 @@ def neighbours(found: Iterable[tuple[Mapping[str, Any], str | None]]) -> str:
     cards = "".join(
         f"<div class='ct-neighbour'>{image(uri)}<div class='ct-score'>{neighbour['score']:.2f}</div>"
         f"<b>{escape((neighbour['path'] or ['no category'])[-1])}</b>"
-        f"<small>{escape(' › '.join(neighbour['path'][:-1]))}</small><small>{escape(neighbour['id'])}</small></div>"
+        f"<small>{escape(' › '.join(neighbour['path'][:-1]))}</small>"
+        f"<small title='{escape(neighbour['id'])}'>{escape(neighbour['id'])}</small></div>"
         for neighbour, uri in found
     )
     return f"<div class='ct-neighbours'>{cards}</div>"
@@ -137,7 +141,3 @@ def tried(entries: Iterable[tuple[str | None, str, str, str]]) -> str:
 def image(uri: str | None) -> str:
     """The picture, or a box that says there is none."""
     return f"<img src='{uri}' alt=''>" if uri else "<div class='ct-blank'>no picture</div>"
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")

@@ -16,7 +16,7 @@ from catalens.ui.client import Answer, Client, NamedPhoto, Refused, ServiceDown
 from catalens.ui.pictures import picture
 
 NEIGHBOURS = 5
-PHOTO_TYPES = ["jpg", "jpeg", "png", "webp", "avif", "gif", "tif", "tiff", "bmp", "heic"]
+UNUSABLE = ("UnreadableImage", "ImageTooLarge")  # refusals that speak of the photos, not of the service
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,18 @@ class Product:
 class Result:
     """The service's two answers about a product; `similar` is None where it has no index."""
 
-    product: Product
     classified: Answer
     similar: Answer | None
+
+    @property
+    def decision(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.classified.body["decision"]
+        return found
+
+    @property
+    def labels(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.classified.body["labels"]
+        return found
 
 
 @st.cache_resource
@@ -67,10 +76,9 @@ def main(service: str) -> None:
         promise = choose_promise(model)
         product = choose_product(client, model)
     with right:
-        try:
-            show(client, model, product, promise)
-        except ServiceDown as error:
-            st.html(blocks.down(service, str(error)))
+        result = show_answer(client, model, product, promise)
+    if result is not None and result.similar is not None:
+        show_similar(client, result.similar)
     with st.sidebar:
         show_tried()
 
@@ -96,7 +104,6 @@ def choose_product(client: Client, model: dict[str, Any]) -> Product | None:
     state = st.session_state
     files = st.file_uploader(
         "Photos of one product",
-        type=PHOTO_TYPES,
         accept_multiple_files=True,
         key=f"upload-{state.setdefault('round', 0)}",
     )
@@ -130,48 +137,54 @@ def from_catalog(client: Client) -> Product:
     return Product(photos, found["id"], tuple(found["path"]))
 
 
-def show(client: Client, model: dict[str, Any], product: Product | None, promise: float | None) -> None:
-    """The answer about a product, asked for once per product and promise."""
+def show_answer(client: Client, model: dict[str, Any], product: Product | None, promise: float | None) -> Result | None:
+    """The decision about a product, or why there is none."""
     if product is None:
         st.html(
             "<div class='ct-empty'><b>Drop one or several photos of one product</b><br>"
             "and see where it would be filed, how sure that is, and which products look like it.</div>"
         )
-        return
-    answers: dict[Any, Result | Refused] = st.session_state.setdefault("answers", {})
+        return None
+    try:
+        result = remembered(client, model, product, promise)
+    except ServiceDown as error:
+        st.html(blocks.down(client.service, str(error)))
+        return None
+    except Refused as error:
+        if error.kind in UNUSABLE:
+            keep(product, "reject", product.photos[0][0], "")
+            st.html(blocks.rejected(str(error)))
+        else:
+            st.error(f"The service could not answer: {error}")
+        return None
+    answer, decision, labels = result.classified, result.decision, result.labels
+    name = decision["path"][-1] if decision["path"] else labels[0]["path"][-1]
+    keep(product, decision["action"], name, percent(decision["confidence"]))
+    st.html(blocks.decision(answer.body) + blocks.findings(answer.body["findings"]))
+    st.html(
+        f"<div class='ct-heading'>How sure</div>{blocks.bars(labels)}"
+        + blocks.timings(answer.body, server_ms=answer.server_ms, round_trip_ms=answer.round_trip_ms)
+    )
+    return result
+
+
+def remembered(client: Client, model: dict[str, Any], product: Product, promise: float | None) -> Result:
+    """The service's answers, asked for once a product and promise: Streamlit runs the page again for every click."""
+    answers: dict[Any, Result] = st.session_state.setdefault("answers", {})
     key = (product.key, promise)
     if key not in answers:
-        try:
-            answers[key] = ask(client, model, product, promise)
-        except Refused as error:
-            if error.status == 503:  # busy now, not a fault of the photos
-                st.warning(str(error))
-                return
-            answers[key] = error
-    result = answers[key]
-    remember(product, result)
-    if isinstance(result, Refused):
-        st.html(blocks.refused(str(result)))
-        return
-    show_result(client, result)
+        classified = client.classify(product.photos, promise=promise)
+        similar = client.similar(product.photos, k=NEIGHBOURS, exclude=product.id) if model["index"] else None
+        answers[key] = Result(classified, similar)
+    return answers[key]
 
 
-def ask(client: Client, model: dict[str, Any], product: Product, promise: float | None) -> Result:
-    classified = client.classify(product.photos, promise=promise)
-    similar = client.similar(product.photos, k=NEIGHBOURS, exclude=product.id) if model["index"] else None
-    return Result(product, classified, similar)
-
-
-def show_result(client: Client, result: Result) -> None:
-    answer = result.classified
-    st.html(blocks.decision(answer.body) + blocks.findings(answer.body["findings"]))
-    st.html("<div class='ct-heading'>How sure</div>" + blocks.bars(answer.body["labels"]))
-    if result.similar is not None:
-        pictures = [(found, neighbour_picture(client, found)) for found in result.similar.body["neighbours"]]
-        st.html("<div class='ct-heading'>Looks like</div>" + blocks.neighbours(pictures))
+def show_similar(client: Client, similar: Answer) -> None:
+    """Products of the catalog as pictures, best first."""
+    pictures = [(found, neighbour_picture(client, found)) for found in similar.body["neighbours"]]
     st.html(
-        "<div class='ct-heading'>Time</div>"
-        + blocks.timings(answer.body, server_ms=answer.server_ms, round_trip_ms=answer.round_trip_ms)
+        f"<div class='ct-heading'>Looks like</div>{blocks.neighbours(pictures)}"
+        + blocks.timings(similar.body, server_ms=similar.server_ms, round_trip_ms=similar.round_trip_ms)
     )
 
 
@@ -190,17 +203,11 @@ def catalog_photo(service: str, path: str) -> bytes:
     return connect(service).photo(path)
 
 
-def remember(product: Product, result: Result | Refused) -> None:
-    """Keep the product in the session's list, once, with its latest answer."""
+def keep(product: Product, action: str, answer: str, confidence: str) -> None:
+    """Put the product into the session's list, once, with its latest answer."""
     tried: dict[str, tuple[str | None, str, str, str]] = st.session_state.setdefault("tried", {})
     thumbnail = next((uri for _, data in product.photos if (uri := picture(data, 104))), None)
-    if isinstance(result, Refused):
-        tried[product.key] = (thumbnail, "reject", product.photos[0][0], "")
-        return
-    body = result.classified.body
-    decision, labels = body["decision"], body["labels"]
-    name = decision["path"][-1] if decision["path"] else labels[0]["path"][-1]
-    tried[product.key] = (thumbnail, decision["action"], name, percent(decision["confidence"]))
+    tried[product.key] = (thumbnail, action, answer, confidence)
 
 
 def show_tried() -> None:
