@@ -10,7 +10,7 @@ import click
 from catalens.cli.console import PATH, configurable, emit, json_option, progress_bar, say, settings
 
 if TYPE_CHECKING:
-    from catalens.curate.ingest import IngestReport
+    from catalens.curate.finish import IngestReport
 
 FORMATS = ("auto", "folder", "table", "grocery", "fashion", "bson")
 
@@ -78,7 +78,5 @@ def summarise(report: IngestReport, catalog: Path) -> None:
             table.add_row(f"{word}: {cause}", f"{count:,}", ", ".join(report.examples[cause]))
     console = Console(stderr=True)
     console.print(table)
-    say(
-        f"digest {report.digest[:12]}, {report.seconds:.1f} s; all findings are in {catalog / 'tables' / 'findings.parquet'}"
-    )
+    say(f"digest {report.digest[:12]}, {report.seconds:.1f} s; findings: {catalog / 'tables' / 'findings.parquet'}")
     say(f"next: catalens split {catalog}")

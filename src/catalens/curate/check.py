@@ -13,7 +13,7 @@ from functools import partial
 from catalens.core.errors import ImageError, ImageTooLarge, UnreadableImage
 from catalens.core.image import PhotoInfo, inspect
 from catalens.core.shards import image_id
-from catalens.curate.sources.protocol import IngestSettings, Item, Note, Photo, Row
+from catalens.curate.sources.protocol import IngestSettings, Item, Note, Photo, Row, Unusable
 
 AHEAD = 8  # products a thread may be ahead of the one that is written; bounds the memory
 
@@ -37,8 +37,11 @@ class CheckedRow:
     notes: tuple[Note, ...]
 
 
+CheckedItem = CheckedRow | Unusable | Note
+
+
 def check_row(row: Row, *, max_pixels: int, max_bytes: int) -> CheckedRow:
-    """Read and decode a product's photos.  An unreadable photo becomes a note; one that comes twice stays, with a note."""
+    """Read and decode a product's photos: an unreadable one becomes a note; one that comes twice stays, with a note."""
     photos: list[GoodPhoto] = []
     first: dict[str, str] = {}
     notes = list(row.notes)
@@ -59,10 +62,10 @@ def check_row(row: Row, *, max_pixels: int, max_bytes: int) -> CheckedRow:
     return CheckedRow(row, tuple(photos), tuple(notes))
 
 
-def checked(items: Iterable[tuple[int, Item]], settings: IngestSettings) -> Iterator[tuple[int, Item | CheckedRow]]:
-    """The same items in the same order, rows with their photos checked in threads (Pillow lets go of the interpreter)."""
+def checked(items: Iterable[tuple[int, Item]], settings: IngestSettings) -> Iterator[tuple[int, CheckedItem]]:
+    """The same items in the same order, photos checked in threads (Pillow lets go of the interpreter)."""
     check = partial(check_row, max_pixels=settings.max_pixels, max_bytes=settings.max_photo_bytes)
-    waiting: deque[tuple[int, Item | Future[CheckedRow]]] = deque()
+    waiting: deque[tuple[int, Note | Unusable | Future[CheckedRow]]] = deque()
     with ThreadPoolExecutor(settings.threads, thread_name_prefix="photos") as pool:
         for cursor, item in items:
             waiting.append((cursor, pool.submit(check, item) if isinstance(item, Row) else item))
@@ -72,7 +75,7 @@ def checked(items: Iterable[tuple[int, Item]], settings: IngestSettings) -> Iter
             yield _done(waiting.popleft())
 
 
-def _done(waiting: tuple[int, Item | Future[CheckedRow]]) -> tuple[int, Item | CheckedRow]:
+def _done(waiting: tuple[int, Note | Unusable | Future[CheckedRow]]) -> tuple[int, CheckedItem]:
     cursor, item = waiting
     return cursor, item.result() if isinstance(item, Future) else item
 

@@ -1,17 +1,16 @@
 """What makes an ingest survive `kill -9`: the work is done in parts, and a part counts once its entry has its name.
 
-A part is sealed in three steps: its photos as a shard, its rows as Parquet files, then `part-00000.json` with the cursor to go on
-from.  Whatever has no entry was not finished: it is deleted and read again.
+A part is sealed in three steps: its photos as a shard, its rows as Parquet files, then `part-00000.json` with the
+cursor to go on from.  Whatever has no entry was not finished: it is deleted and read again.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,8 +22,14 @@ from catalens.core.taxonomy import SEPARATOR
 from catalens.curate.check import CheckedRow
 from catalens.curate.sources.protocol import Note, Unusable
 
+try:
+    import fcntl
+except ImportError:  # Windows: two ingests into one catalog are not noticed there
+    fcntl = None  # type: ignore[assignment]
+
 SCHEMAS = {"products": PRODUCTS, "images": IMAGES, "findings": TABLES["findings"]}
-PART_ITEMS = 65_536  # a part also ends here, so that a dump of rows without photos is held in bounded memory
+PART_ROWS = 65_536  # a part also ends here, so that a dump of rows without photos is held in bounded memory
+AFRESH = "pass --restart to begin afresh"
 
 
 class Part:
@@ -39,24 +44,23 @@ class Part:
 
     @property
     def full(self) -> bool:
-        return self.shard.full or sum(map(len, self.rows.values())) >= PART_ITEMS
+        return self.shard.full or sum(map(len, self.rows.values())) >= PART_ROWS
 
     def note(self, note: Note) -> None:
-        self._finding(note.place, note.product_id, note.cause, note.detail, set_aside=False)
+        self._finding(note, set_aside=False)
 
     def set_aside(self, row: Unusable) -> None:
         self.rows_read += 1
-        self._finding(row.place, row.product_id, row.cause, row.detail, set_aside=True)
+        self._finding(row, set_aside=True)
 
     def keep(self, checked: CheckedRow) -> None:
-        """Take a product with at least one good photo."""
+        """Take a product with at least one good photo.  Raises SourceError if its category id stands for two paths."""
         row = checked.row
         self.rows_read += len(row.places)
         self.rows_merged += len(row.places) - 1
         category = row.category_id or (SEPARATOR.join(row.category) if row.category else None)
-        if category and row.category and self.categories.setdefault(category, row.category) != row.category:
-            said = f"category id {category!r} stands for {self.categories[category]} and {row.category}"
-            raise SourceError(said, source=row.places[0], key=category)
+        if category and row.category:
+            _agree(self.categories, category, row.category)
         self.rows["products"].append(
             {
                 "product_id": row.product_id,
@@ -85,27 +89,32 @@ class Part:
                 }
             )
 
-    def _finding(self, place: str, product: str | None, cause: str, detail: str, *, set_aside: bool) -> None:
-        values = {"source": place, "product_id": product, "cause": cause, "detail": detail, "set_aside": set_aside}
-        self.rows["findings"].append(values)
+    def _finding(self, item: Note | Unusable, *, set_aside: bool) -> None:
+        about = {"source": item.place, "product_id": item.product_id, "cause": item.cause, "detail": item.detail}
+        self.rows["findings"].append({**about, "set_aside": set_aside})
 
 
 class Journal:
-    """The sealed parts of one ingest, in CATALOG/journal.
+    """The sealed parts of one ingest, in CATALOG/journal; a context that no second process enters.
 
-    `key` says what is being read and how; going on with another is an error.  `step(name)` is called before each step of a
-    seal; tests die there.
+    `key` says what is being read and how; going on with another is a CatalogError.
     """
 
-    def __init__(
-        self, catalog: Path, key: Mapping[str, Any], *, step: Callable[[str], None] = lambda name: None
-    ) -> None:
+    def __init__(self, catalog: Path, key: Mapping[str, Any]) -> None:
         self.folder = catalog / "journal"
         self.images = catalog / "images"
-        self._step = step
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.images.mkdir(exist_ok=True)
+        self._lock = _lock(self.folder)
         self._begin(dict(key))
-        self.entries = [json.loads(file.read_text("utf-8")) for file in self._sealed()]
+        self.entries: list[dict[str, Any]] = [_read(file) for file in sorted(self.folder.glob("part-*.json"))]
         self._delete_unsealed()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.close()
 
     @property
     def cursor(self) -> int:
@@ -117,20 +126,16 @@ class Journal:
         """True once the last part was sealed."""
         return bool(self.entries) and self.entries[-1]["done"]
 
-    @property
     def categories(self) -> dict[str, tuple[str, ...]]:
-        """Leaf id -> path of names, of every category met."""
+        """Leaf id -> path of names, of every category met.  Raises SourceError if an id stands for two paths."""
         found: dict[str, tuple[str, ...]] = {}
         for entry in self.entries:
             for category, path in entry["categories"].items():
-                if found.setdefault(category, tuple(path)) != tuple(path):
-                    raise SourceError(
-                        f"category id {category!r} stands for {found[category]} and {tuple(path)}", key=category
-                    )
+                _agree(found, category, tuple(path))
         return found
 
     def total(self, name: str) -> int:
-        """Sum of a counter ("rows_read", "rows_merged", "products") over the parts."""
+        """Sum of a counter ("rows_read", "rows_merged") over the parts."""
         return sum(entry[name] for entry in self.entries)
 
     def next_part(self) -> Part:
@@ -140,25 +145,19 @@ class Journal:
         """Make a part count: photos, rows, then the entry."""
         name = f"part-{len(self.entries):05}"
         if len(part.shard):
-            self._step("shard")
             part.shard.close()
         for table, schema in SCHEMAS.items():
-            self._step(table)
-            write_parquet(
-                pa.Table.from_pylist(part.rows[table], schema=schema), self.folder / f"{name}.{table}.parquet"
-            )
+            rows = pa.Table.from_pylist(part.rows[table], schema=schema)
+            write_parquet(rows, self.folder / f"{name}.{table}.parquet")
         entry = {
             "cursor": cursor,
             "done": done,
             "shard": part.shard.path.name if len(part.shard) else None,
-            "products": len(part.rows["products"]),
             "rows_read": part.rows_read,
             "rows_merged": part.rows_merged,
             "categories": part.categories,
         }
-        self._step("entry")
         write_json(entry, self.folder / f"{name}.json")
-        self._step("sealed")
         self.entries.append(entry)
 
     def parts(self, table: str) -> Iterator[pa.Table]:
@@ -170,52 +169,55 @@ class Journal:
         """The rows of all parts."""
         return pa.concat_tables([SCHEMAS[table].empty_table(), *self.parts(table)])
 
-    def causes(self) -> tuple[Counter[str], Counter[str]]:
-        """Counts by cause: (rows set aside, other findings)."""
-        aside: Counter[str] = Counter()
-        others: Counter[str] = Counter()
-        for table in self.parts("findings"):
-            for cause, is_aside in zip(table["cause"].to_pylist(), table["set_aside"].to_pylist(), strict=True):
-                (aside if is_aside else others)[cause] += 1
-        return aside, others
-
     def remove(self) -> None:
         shutil.rmtree(self.folder)
 
     def _begin(self, key: dict[str, Any]) -> None:
         file = self.folder / "begin.json"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.images.mkdir(exist_ok=True)
         if not file.exists():
             write_json(key, file)
             return
-        begun = json.loads(file.read_text("utf-8"))
-        changed = sorted(name for name in begun.keys() | key.keys() if begun.get(name) != key.get(name))
-        if changed:
-            name = changed[0]
-            raise CatalogError(
-                f"an unfinished ingest was begun with {name} {begun.get(name)!r}, this one has {key.get(name)!r}; "
-                "run it as it was begun, or pass --restart to begin afresh",
-                source=str(self.folder.parent),
-                key=name,
-            )
-
-    def _sealed(self) -> list[Path]:
-        return sorted(self.folder.glob("part-*.json"))
+        begun = _read(file)
+        for name in sorted(begun.keys() | key.keys()):
+            if begun.get(name) != key.get(name):
+                message = f"this ingest was begun with {name} {begun.get(name)!r}, now it is {key.get(name)!r}"
+                raise CatalogError(f"{message}; finish it as it was begun, or {AFRESH}", source=str(file), key=name)
 
     def _delete_unsealed(self) -> None:
-        keep = {"begin.json"}
+        keep = {"begin.json", Path(self._lock.name).name}
         for number, entry in enumerate(self.entries):
             shard = entry["shard"]
             if shard and not (self.images / shard).is_file():
-                raise CatalogError(
-                    "a sealed shard is missing; pass --restart to begin afresh", source=str(self.images / shard)
-                )
+                raise CatalogError(f"a sealed shard is missing; {AFRESH}", source=str(self.images / shard))
             keep |= {f"part-{number:05}.json", *(f"part-{number:05}.{table}.parquet" for table in SCHEMAS)}
         shards = {entry["shard"] for entry in self.entries}
-        for file in self.folder.iterdir():
-            if file.name not in keep:
-                file.unlink()
-        for file in self.images.glob("part-*"):
-            if file.name not in shards:
-                file.unlink()
+        unsealed = [file for file in self.folder.iterdir() if file.name not in keep]
+        unsealed += [file for file in self.images.glob("part-*") if file.name not in shards]
+        for file in unsealed:
+            file.unlink()
+
+
+def _lock(folder: Path) -> BinaryIO:
+    """A file that one process holds; the system lets it go when the process ends, however it ends."""
+    file = (folder / "lock").open("ab")
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise CatalogError("another ingest is writing this catalog", source=str(folder.parent)) from None
+    return file
+
+
+def _agree(categories: dict[str, tuple[str, ...]], category: str, path: tuple[str, ...]) -> None:
+    known = categories.setdefault(category, path)
+    if known != path:
+        raise SourceError(f"category id {category!r} stands for {known} and for {path}", key=category)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        values: dict[str, Any] = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise CatalogError(f"cannot be read ({error}); {AFRESH}", source=str(file)) from None
+    return values

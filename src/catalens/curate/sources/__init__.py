@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from catalens.core.config import Settings
 from catalens.core.errors import ConfigError, SourceError
 from catalens.core.registry import Registry
 from catalens.curate.sources.protocol import IngestSettings, Source
@@ -25,7 +24,10 @@ _COLUMN_SETTINGS = ("taxonomy", "image", "product_id", "category", "category_sep
 
 
 def open_source(path: Path, settings: IngestSettings) -> tuple[str, Source]:
-    """(format, reader) for a dump.  Raises SourceError if it is not there or no format fits, ConfigError on unread settings."""
+    """(format, reader) for a dump.
+
+    Raises SourceError if it is not there or no format fits, ConfigError on a setting that the format does not read.
+    """
     if not path.exists():
         raise SourceError("there is no such file or folder", source=str(path))
     name = recognise(path) if settings.format == "auto" else settings.format
@@ -52,4 +54,4 @@ def recognise(path: Path) -> str:
     raise SourceError(f"is of no known format; looked for\n{wanted}", source=str(path))
 
 
-__all__ = ["SOURCES", "IngestSettings", "Settings", "Source", "open_source", "recognise"]
+__all__ = ["SOURCES", "IngestSettings", "Source", "open_source", "recognise"]

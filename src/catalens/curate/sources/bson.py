@@ -1,6 +1,7 @@
-"""Cdiscount dumps: BSON documents one after another (`_id`, `category_id`, `imgs[].picture`), and category_names.csv beside them.
+"""Cdiscount dumps: BSON documents one after another (`_id`, `category_id`, `imgs[].picture`), and category_names.csv.
 
-https://www.kaggle.com/c/cdiscount-image-classification-challenge/data; the frame of a document is an int32 length: https://bsonspec.org/spec.html
+https://www.kaggle.com/c/cdiscount-image-classification-challenge/data; a document begins with its length as an int32:
+https://bsonspec.org/spec.html
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,7 +26,10 @@ SMALLEST, LARGEST = 5, 64 * 2**20  # bytes of a document; the format's own limit
 
 
 class BsonSource:
-    """A document is a product; the cursor is a byte offset.  A test dump has no `category_id`: its categories are not known."""
+    """A document is a product; the cursor is a byte offset.
+
+    A test dump has no `category_id`: the categories of its products are not known.
+    """
 
     looks_for: ClassVar[str] = f"a .bson file, or a folder with one, and {NAMES} beside it"
     uses: ClassVar[frozenset[str]] = frozenset({"taxonomy"})
@@ -53,17 +58,15 @@ class BsonSource:
                 place = f"{self.dump.name}: byte {cursor}"
                 length = struct.unpack("<i", head)[0] if len(head) == 4 else SMALLEST
                 if not SMALLEST <= length <= LARGEST:
-                    raise SourceError(
-                        f"expected a document at byte {cursor:,}, got a length of {length:,} bytes; the file is damaged from here on",
-                        source=str(self.dump),
+                    message = (
+                        f"expected a document at byte {cursor:,}, got a length of {length:,}: damaged from here on"
                     )
+                    raise SourceError(message, source=str(self.dump))
                 data = head + file.read(length - len(head))
                 cursor += len(data)
-                if len(data) < length or len(head) < 4:
-                    yield (
-                        cursor,
-                        Unusable(place, "document cut short", f"expected {length:,} bytes, {len(data):,} are left"),
-                    )
+                if len(data) < length:
+                    detail = f"expected {length:,} bytes, {len(data):,} are left"
+                    yield cursor, Unusable(place, "document cut short", detail)
                 else:
                     yield cursor, self._item(data, place)
 
@@ -72,28 +75,24 @@ class BsonSource:
             document = bson.decode(data)
         except (BSONError, ValueError, OverflowError) as error:
             return Unusable(place, "broken document", str(error)[:200])
-        product = document.get("_id")
-        if product is None:
+        if document.get("_id") is None:
             return Unusable(place, "no product id", f"the document has {sorted(document)}")
-        pictures, notes = _pictures(document.get("imgs"), str(product), place)
-        if not pictures:
-            return Unusable(place, "no photo", "`imgs` holds no picture", str(product))
-        category = document.get("category_id")
+        product, category = str(document["_id"]), document.get("category_id")
+        photos, notes = _photos(document.get("imgs"), product, place)
+        if not photos:
+            return Unusable(place, "no photo", "`imgs` holds no picture", product)
         if category is not None and self.taxonomy is None:
-            raise SourceError(
-                f"its products have category ids; put {NAMES} beside it or name the file with --taxonomy",
-                source=str(self.dump),
-            )
-        identity = None if category is None else str(category)
-        return Row(str(product), pictures, (place,), category_id=identity, notes=notes)
+            message = f"its products have category ids; put {NAMES} beside it or name the file with --taxonomy"
+            raise SourceError(message, source=str(self.dump))
+        return Row(product, photos, (place,), category_id=None if category is None else str(category), notes=notes)
 
 
-def _pictures(images: Any, product: str, place: str) -> tuple[tuple[Photo, ...], tuple[Note, ...]]:
+def _photos(images: Any, product: str, place: str) -> tuple[tuple[Photo, ...], tuple[Note, ...]]:
     photos, notes = [], []
     for position, image in enumerate(images if isinstance(images, list) else []):
         data = image.get("picture") if isinstance(image, dict) else None
         if isinstance(data, bytes):
-            photos.append(Photo(f"{product}-{position}", lambda data=data: io.BytesIO(data)))
+            photos.append(Photo(f"{product}-{position}", partial(io.BytesIO, data)))
         else:
             notes.append(Note(place, "photo not found", f"imgs[{position}] has no picture", product))
     return tuple(photos), tuple(notes)

@@ -12,8 +12,8 @@ from catalens.curate.sources.protocol import IngestSettings
 
 # compared in lower case without "_", "-" and spaces; the first that a table has is taken
 IMAGE = (
-    "image", "images", "imagepath", "imagepaths", "imagefile", "imagefilename", "imagename", "photo", "photos", "photopath",
-    "picture", "pictures", "img", "imgpath", "filepath", "filename", "file", "path",
+    "image", "images", "imagepath", "imagepaths", "imagefile", "imagefilename", "imagename", "photo", "photos",
+    "photopath", "picture", "pictures", "img", "imgpath", "filepath", "filename", "file", "path",
 )  # fmt: skip
 PRODUCT = ("productid", "itemid", "listingid", "articleid", "sku", "asin", "product", "item", "id")
 CATEGORY = ("category", "categorypath", "categoryname", "productcategory", "label", "class", "classname", "categoryid")
@@ -26,7 +26,7 @@ _NUMBERED_IMAGE = re.compile(r"(?:image|imagepath|photo|picture|img)(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Names of a table's columns by meaning; `attributes` are all the others."""
+    """Names of a table's columns by meaning; all others are attributes."""
 
     image: tuple[str, ...]
     product_id: str | None
@@ -34,7 +34,11 @@ class Columns:
     seller: str | None
     group: str | None
     split: str | None
-    attributes: tuple[str, ...]
+
+    @property
+    def used(self) -> frozenset[str | None]:
+        """The columns that are not attributes."""
+        return frozenset((*self.image, *self.category, self.product_id, self.seller, self.group, self.split))
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -46,42 +50,31 @@ class Columns:
 
 def find_columns(header: Sequence[str], settings: IngestSettings, source: str) -> Columns:
     """Raises SourceError if a column that was named is not there, or if no column holds photos."""
-    for name in (
-        *settings.image,
-        *settings.category,
-        settings.product_id,
-        settings.seller,
-        settings.group,
-        settings.split,
-    ):
+    single = (settings.product_id, settings.seller, settings.group, settings.split)
+    for name in (*settings.image, *settings.category, *single):
         if name is not None and name not in header:
             raise SourceError(f"has no column {name!r}{hint(name, list(header))}", source=source, key=name)
-    image = settings.image or recognise_images(header)
+    # each meaning has the column it was given, or the first usual name that no other meaning was given
+    free = [name for name in header if name not in {*settings.image, *settings.category, *single}]
+    image = settings.image or recognise_images(free)
     if not image:
-        raise SourceError(
-            f"no column of {', '.join(header)} looks like photo paths; name it with --image-column", source=source
-        )
-    # the values are what they were told to be, or the first usual name that nothing else has taken
-    taken = {*image, *settings.category, settings.product_id, settings.seller, settings.group, settings.split}
-    free = [name for name in header if name not in taken]
-    category = settings.category or _levels(free) or _first(free, CATEGORY)
-    free = [name for name in free if name not in category]
-    product = settings.product_id or next(iter(_first(free, PRODUCT)), None)
-    seller = settings.seller or next(iter(_first(free, SELLER)), None)
-    group = settings.group or next(iter(_first(free, GROUP)), None)
-    split = settings.split or next(iter(_first(free, SPLIT)), None)
-    used = {*image, *category, product, seller, group, split}
-    attributes = tuple(name for name in header if name and name not in used)
-    return Columns(tuple(image), product, tuple(category), seller, group, split, attributes)
+        message = f"no column of {', '.join(header) or 'none'} looks like photo paths; name it with --image-column"
+        raise SourceError(message, source=source)
+    category = settings.category or _numbered(free, _LEVEL) or _first(free, CATEGORY)
+    free = [name for name in free if name not in (*image, *category)]
+    return Columns(
+        image,
+        settings.product_id or next(iter(_first(free, PRODUCT)), None),
+        category,
+        settings.seller or next(iter(_first(free, SELLER)), None),
+        settings.group or next(iter(_first(free, GROUP)), None),
+        settings.split or next(iter(_first(free, SPLIT)), None),
+    )
 
 
 def recognise_images(header: Sequence[str]) -> tuple[str, ...]:
     """The columns that hold photo paths by their usual names: one, or image1, image2, ..."""
     return _numbered(header, _NUMBERED_IMAGE) or _first(header, IMAGE)
-
-
-def _levels(header: Sequence[str]) -> tuple[str, ...]:
-    return _numbered(header, _LEVEL)
 
 
 def _numbered(header: Sequence[str], pattern: re.Pattern[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from catalens.core.errors import SourceError
+from catalens.curate.sources.lines import text_file
 from catalens.curate.sources.photos import FolderPhotos, ZipPhotos, fingerprint
 from catalens.curate.sources.protocol import IngestSettings, Item, Note, Row, Unusable, numbered
 
@@ -17,7 +18,10 @@ FREE_TEXT = "productDisplayName"  # the Kaggle file does not quote it, though it
 
 
 class FashionSource:
-    """A row is a product with one photo, named by the row's id.  Columns that are not levels are attributes; "NA" is a value."""
+    """A row is a product with one photo, named by the row's id.
+
+    Columns that are not levels are attributes; "NA" is a value.
+    """
 
     looks_for: ClassVar[str] = "a folder with styles.csv and images/ or images.zip"
     uses: ClassVar[frozenset[str]] = frozenset()
@@ -52,11 +56,11 @@ class FashionSource:
                 continue
             identity = fields.pop("id")
             path = tuple(fields.pop(level) for level in LEVELS)
-            photo = self.photos.find(f"{identity}.jpg") if identity else None
+            photo = self.photos.find(identity) if identity else None
             if not identity:
-                yield Unusable(place, "no id")
+                yield Unusable(place, "no product id")
             elif photo is None:
-                yield Unusable(place, "no photo", f"{identity}.jpg is not in {self._where}", identity)
+                yield Unusable(place, "no photo", f"{self._where} has no photo {identity}", identity)
             elif not all(path):
                 yield Unusable(place, "gap in the category", " > ".join(path), identity)
             else:
@@ -67,28 +71,24 @@ class FashionSource:
                 yield Note(name, "photo without a row", f"{TABLE} has no row that could be used with this id")
 
     def _rows(self) -> Iterator[tuple[int, dict[str, str] | str]]:
-        """(row number from 1, {column: value} or what is wrong).  A line is a row, so a stray quote cannot swallow the rest."""
-        try:
-            with self.table.open(encoding="utf-8-sig", newline=None) as file:
-                header = next(csv.reader([file.readline()]), [])
-                missing = {"id", *LEVELS} - set(header)
-                if missing:
-                    raise SourceError(
-                        f"expected columns id, {', '.join(LEVELS)}; missing {sorted(missing)}", source=str(self.table)
-                    )
-                free = header.index(FREE_TEXT) if FREE_TEXT in header else len(header) - 1
-                number = 0
-                for line in file:
-                    if not line.strip():
-                        continue
-                    number += 1
-                    cells = next(csv.reader([line]))
-                    surplus = len(cells) - len(header)
-                    if surplus > 0:
-                        cells[free : free + surplus + 1] = [",".join(cells[free : free + surplus + 1])]
-                    if surplus < 0:
-                        yield number, f"expected {len(header)} columns, got {len(cells)}: {line.strip()[:80]}"
-                    else:
-                        yield number, dict(zip(header, cells, strict=True))
-        except UnicodeDecodeError as error:
-            raise SourceError(f"is not UTF-8 ({error.reason} at byte {error.start})", source=str(self.table)) from None
+        """(row number from 1, {column: value} or what is wrong).
+
+        A line is a row, so a stray quote cannot swallow the rest of the file.
+        """
+        with text_file(self.table) as file:
+            header = next(csv.reader([file.readline()]), [])
+            missing = {"id", *LEVELS} - set(header)
+            if missing:
+                message = f"expected columns id, {', '.join(LEVELS)}; missing {sorted(missing)}"
+                raise SourceError(message, source=str(self.table))
+            free = header.index(FREE_TEXT) if FREE_TEXT in header else len(header) - 1
+            lines = (line for line in file if line.strip())
+            for number, line in enumerate(lines, start=1):
+                cells = next(csv.reader([line]))
+                surplus = len(cells) - len(header)
+                if surplus > 0:
+                    cells[free : free + surplus + 1] = [",".join(cells[free : free + surplus + 1])]
+                if surplus < 0:
+                    yield number, f"expected {len(header)} columns, got {len(cells)}: {line.strip()[:80]}"
+                else:
+                    yield number, dict(zip(header, cells, strict=True))

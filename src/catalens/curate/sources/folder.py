@@ -1,7 +1,7 @@
 """Folder per class: the folders above a photo, at any depth, are its category path.
 
-Top-level folders named like the parts of a split (train, val, valid, validation, dev, test, ...) are the given split, not a level, if there are
-no others or at least two of them: one folder "train" among others may well hold toy trains.
+Top-level folders named like the parts of a split (train, val, valid, validation, dev, test, ...) are the given split,
+not a level, if there are no others or at least two of them: one folder "train" among others may well hold toy trains.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import ClassVar
 from catalens.core.errors import SourceError
 from catalens.curate.sources.given import part_name
 from catalens.curate.sources.photos import file_photo, is_photo_name
-from catalens.curate.sources.protocol import IngestSettings, Item, Note, Row, numbered
+from catalens.curate.sources.protocol import IngestSettings, Item, Note, Row, numbered, storable
 from catalens.curate.sources.table import tables_with_photos
 
 
@@ -51,7 +51,7 @@ class FolderSource:
 
     def _items(self) -> Iterator[Item]:
         for relative, kind in _walk(self.path):
-            place = "/".join(relative)
+            place = storable("/".join(relative))
             if kind != "photo":
                 yield Note(place, kind)
                 continue
@@ -62,7 +62,7 @@ class FolderSource:
                 photos=(file_photo(self.path.joinpath(*relative), place),),
                 places=(place,),
                 # one spelling of accented names, whatever file system the dump comes from
-                category=tuple(unicodedata.normalize("NFC", name) for name in folders) or None,
+                category=tuple(unicodedata.normalize("NFC", storable(name)) for name in folders) or None,
                 given_split=split,
             )
 
@@ -75,7 +75,10 @@ def _split_folders(path: Path) -> frozenset[str]:
 
 
 def _walk(folder: Path) -> Iterator[tuple[tuple[str, ...], str]]:
-    """(path parts, kind) of every entry, sorted by name, files before folders; kind is "photo" or why it is passed over."""
+    """(path parts, kind) of every entry, sorted by name, files before folders.
+
+    `kind` is "photo", or why the entry is passed over.
+    """
     pending: list[tuple[tuple[str, ...], frozenset[str]]] = [((), frozenset({os.path.realpath(folder)}))]
     while pending:
         relative, above = pending.pop()

@@ -1,4 +1,7 @@
-"""GroceryStoreDataset (Klasson et al., WACV 2019): train.txt, val.txt and test.txt name the photos, classes.csv the classes."""
+"""GroceryStoreDataset (Klasson et al., WACV 2019): train.txt, val.txt, test.txt name photos, classes.csv the classes.
+
+https://github.com/marcusklasson/GroceryStoreDataset
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from catalens.core.errors import SourceError
+from catalens.curate.sources.lines import text_file
 from catalens.curate.sources.photos import FolderPhotos, fingerprint
 from catalens.curate.sources.protocol import IngestSettings, Item, Row, Unusable, numbered
 
@@ -16,7 +20,10 @@ CLASSES = "classes.csv"
 
 
 class GrocerySource:
-    """A line "train/Fruit/Apple/Granny-Smith/x.jpg, 1, 0" is a product: its levels are the folders, its split the list it is in."""
+    """A line "train/Fruit/Apple/Granny-Smith/x.jpg, 1, 0" is a product.
+
+    Its levels are the folders, its given split is the list it stands in, its coarse class becomes attributes.
+    """
 
     looks_for: ClassVar[str] = "a folder with classes.csv and train.txt, val.txt or test.txt"
     uses: ClassVar[frozenset[str]] = frozenset()
@@ -43,13 +50,10 @@ class GrocerySource:
     def _lines(self) -> Iterator[tuple[str, str, str]]:
         """(part, place, line) of every line that is not empty."""
         for file in self.lists:
-            try:
-                with file.open(encoding="utf-8-sig") as lines:
-                    for number, line in enumerate(lines, start=1):
-                        if line.strip():
-                            yield file.stem, f"{file.name}: row {number}", line.strip()
-            except UnicodeDecodeError as error:
-                raise SourceError(f"is not UTF-8 ({error.reason} at byte {error.start})", source=str(file)) from None
+            with text_file(file) as lines:
+                for number, line in enumerate(lines, start=1):
+                    if line.strip():
+                        yield file.stem, f"{file.name}: row {number}", line.strip()
 
     def _item(self, part: str, place: str, line: str) -> Item:
         cells = [cell.strip() for cell in line.rsplit(",", 2)]
@@ -63,7 +67,7 @@ class GrocerySource:
             return Unusable(place, "unknown class", f"{CLASSES} has no class id {fine!r}", reference)
         name, coarse_name, coarse_id = known
         if not path or path[-1] != name or coarse != coarse_id:
-            said = f"the path says {' > '.join(path)!r}, the ids say {name!r} and {coarse!r} ({coarse_name!r} is {coarse_id!r})"
+            said = f"the path says {' > '.join(path)!r}, {CLASSES} says {name!r}, {coarse_name!r} ({coarse_id})"
             return Unusable(place, "contradictory category", said, reference)
         photo = self.photos.find(reference)
         if photo is None:
@@ -75,10 +79,10 @@ class GrocerySource:
 def _read_classes(path: Path) -> dict[str, tuple[str, str, str]]:
     """class id -> (name, coarse name, coarse id)."""
     wanted = ("Class ID (int)", "Class Name (str)", "Coarse Class Name (str)", "Coarse Class ID (int)")
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with text_file(path) as file:
         reader = csv.DictReader(file)
         missing = set(wanted) - set(reader.fieldnames or ())
         if missing:
             raise SourceError(f"expected columns {', '.join(wanted)}; missing {sorted(missing)}", source=str(path))
-        rows = [[row[column].strip() for column in wanted] for row in reader]
+        rows = [[(row[column] or "").strip() for column in wanted] for row in reader]
     return {identity: (name, coarse, coarse_id) for identity, name, coarse, coarse_id in rows}

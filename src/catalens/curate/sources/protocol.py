@@ -15,7 +15,7 @@ from catalens.core.taxonomy import Taxonomy
 
 
 class IngestSettings(Settings):
-    """How to read a dump.  Column names left empty are recognised by their usual names, and what was recognised is said."""
+    """How to read a dump.  Columns left empty are recognised by their usual names, and what was recognised is said."""
 
     format: str = "auto"
     taxonomy: Path | None = None  # names of the categories, where the dump holds only their ids
@@ -70,8 +70,8 @@ class Unusable:
 class Row:
     """One product.  `places` names the rows of the dump it was made of ("styles.csv: row 17").
 
-    `category` is the path of names from the top, None where it is not known; `category_id` the leaf's id where the dump has
-    one, else the path is the id.
+    `category` is the path of names from the top, None where it is not known; `category_id` the leaf's id where the dump
+    has one, else the path is the id.
     """
 
     product_id: str
@@ -92,8 +92,8 @@ Item = Row | Unusable | Note
 class Source(Protocol):
     """A reader.  `fits` recognises its format by name and header alone; `read` gives items from a cursor on.
 
-    The cursor that comes with an item is where to go on after it; 0 is the start.  Reading from any cursor gives exactly
-    the items that an undisturbed reading gives after it.
+    The cursor that comes with an item is where to go on after it; 0 is the start.  Reading from any cursor gives
+    exactly the items that an undisturbed reading gives after it.
     """
 
     looks_for: ClassVar[str]  # what `fits` wants to see, for the message when no format fits
@@ -114,7 +114,12 @@ class Source(Protocol):
 
 
 def numbered(items: Iterable[Item], cursor: int) -> Iterator[tuple[int, Item]]:
-    """The items after the first `cursor`, each with the cursor behind it.  Passing over is cheap: photos are not opened."""
+    """The items after the first `cursor`, each with the cursor behind it; no photo is opened to pass over one."""
     for number, item in enumerate(items, start=1):
         if number > cursor:
             yield number, item
+
+
+def storable(text: str) -> str:
+    """Text that UTF-8 can hold: bytes of a file name, or halves of a pair in JSON, that are no text become escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from catalens.core.errors import SourceError
+from catalens.curate.sources.lines import text_file
+from catalens.curate.sources.protocol import storable
 
 Record = Mapping[str, Any]
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -26,14 +28,12 @@ def header(path: Path) -> list[str]:
         return list(_parquet(path).schema_arrow.names)
     if kind in _LINES:
         first = next(records(path), None)
-        return list(first[1]) if first is not None and isinstance(first[1], dict) else []
-    for _, cells in _cells(path):
-        return cells
-    return []
+        return list(first[1]) if first is not None and not isinstance(first[1], str) else []
+    return next(_cells(path), (0, []))[1]
 
 
 def records(path: Path) -> Iterator[tuple[int, Record | str]]:
-    """(row from 1, {column: cell} or what is wrong with the row).  Raises SourceError if the file cannot be read at all."""
+    """(row from 1, {column: cell} or what is wrong with the row).  Raises SourceError if the file cannot be read."""
     kind = path.suffix.lower()
     if kind == ".parquet":
         yield from _parquet_rows(path)
@@ -46,8 +46,12 @@ def records(path: Path) -> Iterator[tuple[int, Record | str]]:
 
 
 def text(cell: Any) -> str:
-    """A cell as text: None is empty, 3.0 stays 3.0, text loses its margins."""
-    return "" if cell is None else str(cell).strip()
+    """A cell as text without margins; what is missing (None, NaN) is empty, a list or an object is JSON."""
+    if cell is None or cell != cell:
+        return ""
+    if isinstance(cell, list | dict):
+        return storable(json.dumps(cell, ensure_ascii=False, default=str))
+    return storable(str(cell).strip())
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, Record | str]]:
@@ -63,27 +67,14 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, Record | str]]:
 
 
 def _cells(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """(number, cells) of every line that is not empty; the header is number 0."""
-    number = 0
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for cells in csv.reader(file, delimiter=_DELIMITERS[path.suffix.lower()]):
-                if cells:
-                    yield number, cells
-                    number += 1
-    except UnicodeDecodeError as error:
-        raise SourceError(f"is not UTF-8 ({error.reason} at byte {error.start})", source=str(path)) from None
-    except csv.Error as error:
-        raise SourceError(f"cannot be read as a table ({error})", source=str(path), row=number) from None
+    """(number, cells) of every row that is not empty; the header is number 0."""
+    with text_file(path) as file:
+        yield from enumerate(filter(None, csv.reader(file, delimiter=_DELIMITERS[path.suffix.lower()])))
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, Record | str]]:
-    with path.open("rb") as file:
-        number = 0
-        for line in file:
-            if not line.strip():
-                continue
-            number += 1
+    with text_file(path) as file:
+        for number, line in enumerate((line for line in file if line.strip()), start=1):
             try:
                 values = json.loads(line)
             except ValueError as error:
@@ -99,7 +90,7 @@ def _parquet_rows(path: Path) -> Iterator[tuple[int, Record | str]]:
             for values in batch.to_pylist():
                 number += 1
                 yield number, values
-    except pa.ArrowException as error:
+    except (OSError, pa.ArrowException) as error:
         raise SourceError(f"cannot be read as a Parquet table ({error})", source=str(path), row=number) from None
 
 

@@ -1,7 +1,8 @@
-"""A table with photo paths: several photos in a row, several rows of a product, categories in one column or one a level.
+"""A table with photo paths: several photos in a row, several rows of a product, a category in one column or several.
 
-Rows of one product need not stand together.  A first pass counts the rows of every product id; the second gives a product when its last
-row has come.  What is held meanwhile are ids, and the cells of products whose rows have begun but not ended: never a photo's bytes.
+Rows of one product need not stand together.  A first pass counts the rows of every product id; the second gives a
+product when its last row has come.  What is held meanwhile are the ids, and the cells of products whose rows have begun
+but not ended: never a photo's bytes.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,17 +17,19 @@ from catalens.core.errors import SourceError
 from catalens.curate.sources.columns import find_columns, recognise_images
 from catalens.curate.sources.given import given_part
 from catalens.curate.sources.listed import read_taxonomy
+from catalens.curate.sources.merge import merge
 from catalens.curate.sources.photos import FolderPhotos, ZipPhotos, fingerprint
-from catalens.curate.sources.protocol import IngestSettings, Item, Note, Photo, Row, Unusable, numbered
+from catalens.curate.sources.protocol import IngestSettings, Item, Note, Photo, Row, Unusable, numbered, storable
 from catalens.curate.sources.records import EXTENSIONS, Record, header, records, text
 
 
 class TableSource:
-    """A row, or the rows with the same product id, is a product.  Photos are found beside the table, in images/ or in images.zip."""
+    """A row, or the rows with the same product id, is a product.
 
-    looks_for: ClassVar[str] = (
-        f"a table ({', '.join(EXTENSIONS)}) with a column of photo paths, or a folder with one such table"
-    )
+    Photos are found beside the table, in images/ or in images.zip.
+    """
+
+    looks_for: ClassVar[str] = f"a table ({', '.join(EXTENSIONS)}) with a column of photo paths, or a folder with one"
     uses: ClassVar[frozenset[str]] = frozenset(
         {"taxonomy", "image", "product_id", "category", "category_separator", "seller", "group", "split"}
     )
@@ -60,11 +62,14 @@ class TableSource:
         begun: dict[str, list[Row]] = {}
         for number, record in records(self.table):
             place = f"{self.table.name}: row {number}"
-            item = Unusable(place, "broken row", record) if isinstance(record, str) else self._row(record, place)
-            if isinstance(record, str) or self.columns.product_id is None:
-                yield item
+            if isinstance(record, str):
+                yield Unusable(place, "broken row", record)
                 continue
-            product = text(record.get(self.columns.product_id))
+            item = self._row(record, place)
+            if self.columns.product_id is None:
+                yield from merge([item]) if isinstance(item, Row) else [item]
+                continue
+            product = _cell(record, self.columns.product_id)
             left[product] -= 1
             if isinstance(item, Row):
                 begun.setdefault(product, []).append(item)
@@ -72,18 +77,19 @@ class TableSource:
                 yield item
             if not left[product]:
                 del left[product]
-                yield from merge(begun.pop(product, []))
+                if product in begun:
+                    yield from merge(begun.pop(product))
 
     def _rows_of_products(self) -> Counter[str]:
         column = self.columns.product_id
         if column is None:
             return Counter()
-        return Counter(text(record.get(column)) for _, record in records(self.table) if not isinstance(record, str))
+        return Counter(_cell(record, column) for _, record in records(self.table) if not isinstance(record, str))
 
     def _row(self, record: Record, place: str) -> Row | Unusable:
         columns = self.columns
         references = [reference for column in columns.image for reference in _references(record.get(column))]
-        product = text(record.get(columns.product_id)) if columns.product_id else next(iter(references), "")
+        product = _cell(record, columns.product_id) if columns.product_id else next(iter(references), "")
         if not product:
             return Unusable(place, "no product id" if columns.product_id else "no photo", "the cell is empty")
         category = self._category(record)
@@ -93,28 +99,28 @@ class TableSource:
         if not photos:
             missing = "; ".join(note.detail for note in notes) or f"{', '.join(columns.image)}: the cell is empty"
             return Unusable(place, "no photo", missing, product)
+        attributes = {storable(name): text(cell) for name, cell in record.items() if name and name not in columns.used}
         return Row(
             product,
             photos,
             (place,),
             category=None if self.taxonomy else category,
             category_id=category[-1] if self.taxonomy and category else None,
-            seller=text(record.get(columns.seller)) or None,
-            group=text(record.get(columns.group)) or None,
-            attributes={name: text(record.get(name)) for name in columns.attributes if text(record.get(name))},
-            given_split=given_part(text(record.get(columns.split))) if columns.split else None,
+            seller=_cell(record, columns.seller) or None,
+            group=_cell(record, columns.group) or None,
+            attributes={name: value for name, value in attributes.items() if value},
+            given_split=given_part(_cell(record, columns.split)),
             notes=notes,
         )
 
     def _category(self, record: Record) -> tuple[str, ...] | None:
         """The path of names, without empty ends; an empty name that is left is a gap."""
-        if len(self.columns.category) == 1:
-            cell = record.get(self.columns.category[0])
-            names = [text(name) for name in cell] if isinstance(cell, list) else [text(cell)]
-            if len(names) == 1 and self.separator:
-                names = [name.strip() for name in names[0].split(self.separator)]
-        else:
-            names = [text(record.get(column)) for column in self.columns.category]
+        cells = [record.get(column) for column in self.columns.category]
+        if len(cells) == 1 and isinstance(cells[0], list):
+            cells = cells[0]
+        names = [text(cell) for cell in cells]
+        if len(names) == 1 and self.separator:
+            names = [name.strip() for name in names[0].split(self.separator)]
         while names and not names[-1]:
             names.pop()
         return tuple(names) or None
@@ -126,37 +132,9 @@ class TableSource:
             if photo is not None:
                 photos.append(photo)
             else:
-                advice = "is a URL: fetch it first" if "://" in reference else "is not there"
-                notes.append(Note(place, "photo not found", f"{reference} {advice}", product))
+                why = "is a URL: fetch it first" if "://" in reference else "is not there, or fits several files"
+                notes.append(Note(place, "photo not found", f"{reference} {why}", product))
         return tuple(photos), tuple(notes)
-
-
-def merge(rows: list[Row]) -> Iterator[Item]:
-    """The rows of one product -> one product, or all of them set aside where they contradict each other."""
-    if len(rows) < 2:
-        yield from rows
-        return
-    for name in ("category", "category_id", "seller", "group", "given_split"):
-        values = sorted({str(value) for row in rows if (value := getattr(row, name)) is not None})
-        if len(values) > 1:
-            cause = (
-                "contradictory category" if name.startswith("category") else f"contradictory {name.replace('_', ' ')}"
-            )
-            for row in rows:
-                yield Unusable(row.places[0], cause, f"its rows say {' and '.join(values[:3])}", row.product_id)
-            return
-    first = rows[0]
-    yield replace(
-        first,
-        photos=tuple(photo for row in rows for photo in row.photos),
-        places=tuple(place for row in rows for place in row.places),
-        attributes={key: value for row in reversed(rows) for key, value in row.attributes.items()},
-        notes=tuple(note for row in rows for note in row.notes),
-        **{
-            name: next((value for row in rows if (value := getattr(row, name)) is not None), None)
-            for name in ("category", "category_id", "seller", "group", "given_split")
-        },
-    )
 
 
 def tables_with_photos(folder: Path) -> list[Path]:
@@ -177,14 +155,17 @@ def _the_table(path: Path, settings: IngestSettings) -> Path:
         return path
     tables = tables_with_photos(path)
     if settings.image:
-        tables = [file for file in sorted(path.iterdir()) if file.suffix.lower() in EXTENSIONS]
-        tables = [file for file in tables if set(settings.image) <= set(header(file))]
+        files = [file for file in sorted(path.iterdir()) if file.suffix.lower() in EXTENSIONS and file.is_file()]
+        tables = [file for file in files if set(settings.image) <= set(header(file))]
     if len(tables) != 1:
         found = ", ".join(file.name for file in tables) or "none"
-        raise SourceError(
-            f"expected one table with a column of photo paths, got {found}; name the file", source=str(path)
-        )
+        message = f"expected one table with a column of photo paths, got {found}; name the file"
+        raise SourceError(message, source=str(path))
     return tables[0]
+
+
+def _cell(record: Record, column: str | None) -> str:
+    return text(record.get(column)) if column is not None else ""
 
 
 def _references(cell: Any) -> list[str]:
