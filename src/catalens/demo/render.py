@@ -37,8 +37,8 @@ class _Solid:
     materials: tuple[Material, ...]
 
 
-def photograph(item: Item, view: View, scene: Scene) -> Floats:
-    """Linear light, float32 [view.height, view.width, 3]."""
+def photograph(item: Item, view: View, scene: Scene) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Linear light, float32 [view.height, view.width, 3], and where in it the product is, bool [H, W]."""
     solid = _assemble(item, view.yaw)
     low, high = solid.world.min(axis=0), solid.world.max(axis=0)
     target = ((low + high) / 2).astype(np.float32)
@@ -46,10 +46,11 @@ def photograph(item: Item, view: View, scene: Scene) -> Floats:
     origin, directions = view.rays(target, _BACKDROP_STEP)
     picture = _with_floor_shadow(scene, shadow, solid, *backdrop(scene, origin, directions), (view.width, view.height))
     see_through = np.array([material.alpha < 1 for material in solid.materials])[solid.material_of]
+    covered = np.zeros((view.height, view.width), np.bool_)
     for chosen in (~see_through, see_through):
         if chosen.any():
-            _paint(picture, solid, chosen, view, target, origin, scene.light, shadow)
-    return picture
+            covered |= _paint(picture, solid, chosen, view, target, origin, scene.light, shadow)
+    return picture, covered
 
 
 def _assemble(item: Item, yaw: float) -> _Solid:
@@ -168,8 +169,8 @@ def _paint(
     origin: Floats,
     light: Light,
     shadow: _LightView,
-) -> None:
-    """Shade the chosen faces into the picture, in place."""
+) -> npt.NDArray[np.bool_]:
+    """Shade the chosen faces into the picture, in place; where they are, bool [H, W]."""
     pixels, depth = view.project(solid.world, target)
     centres = solid.world[solid.quads].mean(axis=1)
     facing = np.einsum("fc,fc->f", solid.normals[solid.quads].mean(axis=1), origin - centres) > 0
@@ -179,7 +180,7 @@ def _paint(
     ids = _paint_faces((view.width, view.height), corners, order)
     rows, columns = np.nonzero(ids)
     if not len(rows):
-        return
+        return ids > 0
     faces = ids[rows, columns] - 1
     values = _interpolate(solid.attributes, solid.quads, corners, faces, np.stack([columns, rows], axis=-1).astype(np.float32))
     towards_eye = origin - values[:, 3:6]
@@ -189,6 +190,7 @@ def _paint(
     soft = np.asarray(Image.fromarray(hidden).filter(ImageFilter.BoxBlur(2)), dtype=np.float32)[rows, columns] / 255
     colour, alpha = _shade(solid, solid.material_of[faces], values, towards_eye, light, soft)
     picture[rows, columns] += alpha[:, None] * (colour - picture[rows, columns])
+    return ids > 0
 
 
 def _interpolate(
