@@ -39,7 +39,10 @@ def command(bundle: Path, catalog: Path, threads: int | None, as_json: bool) -> 
     session = Session(opened, threads=threads)
     with progress_bar("embedding") as progress:
         report = vectors.run(
-            lambda images: score_images(session, shop, images), shop, space=opened.digest, progress=progress
+            lambda images, within: score_images(session, shop, images, progress=within),
+            shop,
+            space=opened.digest,
+            progress=progress,
         )
     seconds = round(perf_counter() - start, 2)
     if as_json:

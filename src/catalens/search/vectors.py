@@ -25,7 +25,7 @@ from catalens.core.scores import Floats, Scores, product_embeddings
 PART_PHOTOS = 1024  # what a killed run has to do again
 
 # rows of `catalog.images` -> a model's outputs on those photos that can be read, and findings on the others
-Embed = Callable[[pa.Table], tuple[Scores, list[Finding]]]
+Embed = Callable[[pa.Table, Progress], tuple[Scores, list[Finding]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,8 @@ def run(embed: Embed, catalog: Catalog, *, space: str, progress: Progress = sile
             if _marked(part, part_marks):
                 reused += stop - start
             else:
-                scores, findings = embed(catalog.images.slice(start, stop - start))
+                within = _from(progress, start, catalog.info.images)
+                scores, findings = embed(catalog.images.slice(start, stop - start), within)
                 write_parquet(_photo_table(scores, findings, part_marks), part)
             parts.append(part)
             progress(stop, catalog.info.images)
@@ -106,6 +107,15 @@ def _parts(catalog: Catalog) -> Iterator[tuple[int, int]]:
         if stop == len(owners) or (stop - start >= PART_PHOTOS and owners[stop] != owners[stop - 1]):
             yield start, stop
             start = stop
+
+
+def _from(progress: Progress, start: int, total: int) -> Progress:
+    """Tells `progress` of work that begins at `start`."""
+
+    def report(done: int, _: int | None = None, note: str = "") -> None:
+        progress(start + done, total, note)
+
+    return report
 
 
 def _photo_table(scores: Scores, findings: list[Finding], marks: dict[str, str]) -> pa.Table:

@@ -6,6 +6,7 @@ from tests.builders.catalogs import striped_catalog
 from catalens.core.catalog import Catalog
 from catalens.core.errors import CatalogError
 from catalens.core.prediction import Finding
+from catalens.core.progress import Progress
 from catalens.core.scores import Scores
 from catalens.search import exact, vectors
 
@@ -25,14 +26,14 @@ def _small_parts(monkeypatch: pytest.MonkeyPatch, catalog: Catalog) -> None:
 
 
 class Embedding:
-    """Gives every photo a vector made of its id; the photos in `bad` cannot be read, and call `dies_at` does not return."""
+    """Gives every photo a vector made of its id; photos in `bad` cannot be read, and call `dies_at` is killed."""
 
     def __init__(self, bad: tuple[str, ...] = (), dies_at: int | None = None) -> None:
         self.bad, self.dies_at = bad, dies_at
         self.asked: list[str] = []
         self.calls = 0
 
-    def __call__(self, images: pa.Table) -> tuple[Scores, list[Finding]]:
+    def __call__(self, images: pa.Table, progress: Progress) -> tuple[Scores, list[Finding]]:
         if self.calls == self.dies_at:
             raise KeyboardInterrupt
         self.calls += 1
@@ -42,6 +43,7 @@ class Embedding:
         matrix = np.array([vector_of(row["image_id"]) for row in good], np.float32).reshape(-1, 4)
         ids = tuple(row["image_id"] for row in good), tuple(row["product_id"] for row in good)
         findings = [Finding(row["image_id"], "unreadable", "torn") for row in rows if row["image_id"] in self.bad]
+        progress(len(rows))
         return Scores(*ids, np.zeros((len(good), 2), np.float32), matrix), findings
 
 
@@ -57,8 +59,13 @@ def expected_product(catalog: Catalog, product: str, bad: tuple[str, ...] = ()) 
 
 
 def test_every_photo_and_product_gets_its_vector(catalog: Catalog) -> None:
-    report = vectors.run(Embedding(), catalog, space=SPACE)
+    told: list[tuple[int, int | None]] = []
+    report = vectors.run(
+        Embedding(), catalog, space=SPACE, progress=lambda done, total=None, note="": told.append((done, total))
+    )
 
+    assert told == sorted(told)
+    assert told[-1] == (30, 30)
     assert (report.photos, report.products, report.reused, report.findings) == (30, 10, 0, ())
     table = catalog.table("embeddings.abababababab")
     assert table["image_id"].to_pylist() == catalog.images["image_id"].to_pylist()
