@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from catalens.core.durable import flush, replacing
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+def test_the_new_file_takes_the_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("old")
+    with replacing(path) as partial:
+        partial.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert names(tmp_path) == ["a.json"]
+
+
+def test_an_error_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("old")
+    with pytest.raises(LookupError), replacing(path):
+        raise LookupError
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["a.json"]
+
+
+def test_two_files_of_one_stem_do_not_meet(tmp_path: Path) -> None:
+    with replacing(tmp_path / "a.json") as one, replacing(tmp_path / "a.parquet") as two:
+        assert one != two
+        one.write_text("1")
+        two.write_text("2")
+    assert (tmp_path / "a.json").read_text() == "1"
+
+
+def test_a_kill_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("old")
+    script = f"""
+        import os, signal
+        from pathlib import Path
+        from catalens.core.durable import replacing
+        with replacing(Path({str(path)!r})) as partial:
+            partial.write_text("ne")
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert path.read_text() == "old"
+    with replacing(path) as partial:  # what the killed one left is no obstacle
+        partial.write_text("new")
+    assert (path.read_text(), names(tmp_path)) == ("new", ["a.json"])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows opens no folders")
+def test_a_folder_can_be_flushed(tmp_path: Path) -> None:
+    flush(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        flush(tmp_path / "absent")
