@@ -109,11 +109,11 @@ def _parts(catalog: Catalog) -> Iterator[tuple[int, int]]:
             start = stop
 
 
-def _from(progress: Progress, start: int, total: int) -> Progress:
-    """Tells `progress` of work that begins at `start`."""
+def _from(progress: Progress, start: int, whole: int) -> Progress:
+    """For work that begins at `start` of the `whole`."""
 
-    def report(done: int, _: int | None = None, note: str = "") -> None:
-        progress(start + done, total, note)
+    def report(done: int, total: int | None = None, note: str = "") -> None:
+        progress(start + done, whole, note)
 
     return report
 

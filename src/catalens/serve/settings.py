@@ -24,9 +24,7 @@ class ServeSettings(Settings):
     queue: int = Field(default=32, ge=0, description="requests that may wait for a worker; more are refused with 503")
     threads: int | None = Field(default=None, ge=1, description="of one run of the graph; all cores where not given")
     promise: float = Field(default=DEFAULT_PROMISE, gt=0, lt=1, description="where the request names none")
-    top: int = Field(
-        default=DEFAULT_TOP, ge=1, le=MAX_TOP, description="labels, where the request does not say how many"
-    )
+    top: int = Field(default=DEFAULT_TOP, ge=1, le=MAX_TOP, description="labels, where the request does not say")
 
     def limits(self) -> dict[str, Any]:
         """What a caller should know, for /v1/model."""
