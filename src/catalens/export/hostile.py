@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,13 @@ class HostileImage:
     data: bytes
 
 
+@cache
 def hostile_images() -> tuple[HostileImage, ...]:
     """All of them, the same pixels at every call."""
     return tuple(hostile_image(name) for name in _MAKERS)
 
 
+@cache
 def hostile_image(name: str) -> HostileImage:
     """One of them."""
     return HostileImage(name, _MAKERS[name]())

@@ -53,5 +53,15 @@ def export_onnx(model: nn.Module, preprocess: Preprocess, path: Path) -> Shapes:
             output_names=list(OUTPUTS),
             dynamic_axes={name: {0: "N"} for name in (INPUT, *OUTPUTS)},
         )
+    shapes = Shapes(logits.shape[1], embedding.shape[1])
+    _state_shapes(path, dict(zip(OUTPUTS, (shapes.classes, shapes.embedding_dim), strict=True)))
     onnx.checker.check_model(str(path), full_check=True)
-    return Shapes(logits.shape[1], embedding.shape[1])
+    return shapes
+
+
+def _state_shapes(path: Path, widths: dict[str, int]) -> None:
+    """Write each output's width into the file: tracing leaves a made-up name where it did not follow a shape."""
+    model = onnx.load(path)
+    for output in model.graph.output:
+        output.type.tensor_type.shape.dim[1].dim_value = widths[output.name]
+    onnx.save(model, path)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from catalens.core.bundle import MODEL, TAXONOMY, Bundle, write_bundle
 from catalens.core.catalog import Catalog
@@ -37,6 +37,13 @@ class ExportSettings(Settings):
     promises: tuple[float, ...] = Field((0.90, 0.95, 0.98, 0.99), description="precisions to promise")
     delta: float = Field(0.05, gt=0, lt=1, description="each promise holds with confidence 1 - delta")
     overwrite: bool = Field(False, description="replace a bundle that is there")
+
+    @field_validator("promises")
+    @classmethod
+    def _between_0_and_1(cls, promises: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(0 < precision < 1 for precision in promises) or len(set(promises)) < len(promises):
+            raise ValueError("expected different precisions between 0 and 1")
+        return promises
 
 
 def run(

@@ -1,0 +1,200 @@
+"""A run to a bundle: whole or not at all, calibrated on the right part, and saying so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from click.testing import CliRunner
+from tests.builders.catalogs import striped_catalog
+from tests.builders.networks import small_network, small_run
+
+from catalens.cli.export import command
+from catalens.core.bundle import Bundle
+from catalens.core.catalog import Catalog
+from catalens.core.errors import BundleError, CatalogError, ConfigError, ParityError
+from catalens.core.scores import product_logits, softmax
+from catalens.evaluate.calibrate import fit_temperature, nll
+from catalens.export import parity
+from catalens.export import run as export
+from catalens.export.run import ExportSettings
+from catalens.predict.catalog import score
+from catalens.predict.doctor import examine
+from catalens.predict.session import Session
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Catalog:
+    return striped_catalog(tmp_path / "shop.catalog", products=48, photos=1)
+
+
+@pytest.fixture
+def run_folder(catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stands for a trained run on `catalog`; `load_run` is tested with train."""
+    info = {"path": str(catalog.path), "name": "striped", "digest": catalog.digest}
+    trained = small_run(catalog.taxonomy, info)
+    monkeypatch.setattr(export, "load_run", lambda folder, weights: trained)
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def bundle(run_folder: Path, tmp_path: Path) -> Bundle:
+    return export.run(run_folder, tmp_path / "shirts.bundle", ExportSettings())
+
+
+def _without_part(catalog: Catalog, part: str, instead: str) -> None:
+    table = catalog.table("splits")
+    parts = [instead if value == part else value for value in table["part"].to_pylist()]
+    catalog.write_table("splits", pa.table({"product_id": table["product_id"], "part": parts}))
+
+
+def test_the_manifest_says_what_it_is(bundle: Bundle, catalog: Catalog) -> None:
+    manifest = bundle.manifest
+    assert (manifest.name, manifest.classes, manifest.embedding_dim) == ("shirts", 4, 16)
+    assert manifest.catalog_digest == catalog.digest
+    assert {"torch", "onnxruntime", "pillow", "timm"} <= set(manifest.libraries)
+    assert manifest.training["settings"]["model"] == "small"
+    assert manifest.training["train_counts"] == {"lamp": 6, "sofa": 6, "mug": 6, "plate": 6}
+    assert manifest.training["export"]["parity"]["logit_delta"] < 1e-3
+    assert str(catalog.path) not in (bundle.path / "manifest.json").read_text()
+    assert [promise.precision for promise in bundle.promises] == [0.9, 0.95, 0.98, 0.99]
+
+
+def test_temperature_is_that_of_the_calibration_part(bundle: Bundle, catalog: Catalog) -> None:
+    calibration = bundle.manifest.calibration
+    assert (calibration["part"], calibration["products"], calibration["note"]) == ("calib", 8, "")
+    scores, _ = score(Session(bundle), catalog, part="calib")
+    ids, logits = product_logits(scores.product_ids, scores.logits)
+    truth = np.array([bundle.taxonomy.leaf_index[str(catalog.categories[product])] for product in ids])
+    assert bundle.manifest.temperature == pytest.approx(fit_temperature(logits, truth))
+    assert calibration["before"]["nll"] == pytest.approx(nll(logits, truth, 1.0))
+    assert calibration["after"]["nll"] <= calibration["before"]["nll"]
+    assert calibration["top1"] == pytest.approx((softmax(logits).argmax(axis=1) == truth).mean())
+
+
+def test_without_a_calib_part_it_uses_val_and_says_so(catalog: Catalog, run_folder: Path, tmp_path: Path) -> None:
+    _without_part(catalog, "calib", "train")
+    bundle = export.run(run_folder, tmp_path / "b.bundle", ExportSettings())
+    calibration = bundle.manifest.calibration
+    assert calibration["part"] == "val"
+    assert "no part 'calib'" in calibration["note"]
+    assert calibration["note"] in (bundle.path / "card.md").read_text()
+
+
+def test_without_val_either_it_is_an_error_and_nothing_is_left(
+    catalog: Catalog, run_folder: Path, tmp_path: Path
+) -> None:
+    _without_part(catalog, "calib", "train")
+    _without_part(Catalog(catalog.path), "val", "train")
+    before = {path.name for path in tmp_path.iterdir()}
+    with pytest.raises(CatalogError, match=r"neither part 'calib' nor 'val' to calibrate on, only \['test', 'train'\]"):
+        export.run(run_folder, tmp_path / "b.bundle", ExportSettings())
+    assert {path.name for path in tmp_path.iterdir()} == before
+
+
+def test_a_graph_that_fails_the_gate_is_not_written(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    write = export.export_onnx
+
+    def wrong_mean(model: object, preprocess: object, path: Path) -> object:
+        return write(small_network(replace(preprocess, mean=(0.5, 0.5, 0.5)), 4), preprocess, path)  # type: ignore[type-var]
+
+    monkeypatch.setattr(export, "export_onnx", wrong_mean)
+    with pytest.raises(ParityError, match="the graph's logits differ"):
+        export.run(run_folder, tmp_path / "b.bundle", ExportSettings())
+    assert not [path.name for path in tmp_path.iterdir() if "bundle" in path.name]
+
+
+def test_the_gate_is_asked(run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parity, "LOGIT_TOLERANCE", 0.0)
+    with pytest.raises(ParityError):
+        export.run(run_folder, tmp_path / "b.bundle", ExportSettings())
+
+
+def test_products_the_model_does_not_know_are_outside(catalog: Catalog, tmp_path: Path) -> None:
+    taxonomy = catalog.taxonomy.subset(["mug", "plate", "lamp"])
+    info = {"path": str(catalog.path), "name": "striped", "digest": catalog.digest}
+    (tmp_path / "filled").mkdir()
+    fields = export.fill_bundle(
+        tmp_path / "filled", small_run(taxonomy, info), catalog, ExportSettings(), name="b", progress=lambda *_: None
+    )
+    assert (fields["calibration"]["products"], fields["calibration"]["outside"]) == (6, 2)
+    assert "2 products of `calib`" in (tmp_path / "filled" / "card.md").read_text()
+
+
+def test_a_taken_name_is_said_before_the_work(
+    bundle: Bundle, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "export_onnx", lambda *_: pytest.fail("worked before it looked"))
+    with pytest.raises(BundleError, match="already exists"):
+        export.run(run_folder, bundle.path, ExportSettings())
+
+
+def test_overwrite_replaces(bundle: Bundle, run_folder: Path) -> None:
+    before = bundle.digest
+    again = export.run(run_folder, bundle.path, ExportSettings(overwrite=True, promises=(0.9,)))
+    assert [promise.precision for promise in Bundle(bundle.path).promises] == [0.9]
+    assert again.digest != before
+
+
+def test_a_catalog_that_is_gone_asks_for_the_option(catalog: Catalog, run_folder: Path, tmp_path: Path) -> None:
+    catalog.path.rename(tmp_path / "elsewhere")
+    with pytest.raises(CatalogError, match="pass --catalog"):
+        export.run(run_folder, tmp_path / "b.bundle", ExportSettings())
+
+
+@pytest.mark.parametrize("promises", [(1.0,), (0.0,), (0.98, 0.98)], ids=["certainty", "zero", "twice"])
+def test_promises_that_cannot_be_made_are_usage_errors(
+    run_folder: Path, tmp_path: Path, promises: tuple[float, ...]
+) -> None:
+    with pytest.raises(ConfigError, match=r"export\.promises"):
+        CliRunner().invoke(
+            command,
+            [str(run_folder), str(tmp_path / "b.bundle"), "--set", f"export.promises={list(promises)}"],
+            standalone_mode=False,
+            catch_exceptions=False,
+        )
+
+
+def test_the_card_has_every_figure(bundle: Bundle) -> None:
+    text = (bundle.path / "card.md").read_text()
+    for words in (
+        "4 categories",
+        "`striped`",
+        "`small`",
+        "top-1",
+        "temperature",
+        "0.98",
+        "kind",
+        "## Limits",
+        "doctor",
+    ):
+        assert words in text
+    assert "/home/someone" not in text
+    assert "w.safetensors" in text
+
+
+def test_the_bundle_is_healthy(bundle: Bundle) -> None:
+    assert [(check.name, check.ok) for check in examine(bundle.path)] == [
+        ("digests", True),
+        ("graph", True),
+        ("decoder", True),
+        ("examples", True),
+        ("batches", True),
+    ]
+
+
+def test_the_verb_prints_one_object(run_folder: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        command, [str(run_folder), str(tmp_path / "b.bundle"), "--json"], standalone_mode=False, catch_exceptions=False
+    )
+    values = json.loads(result.stdout)
+    assert values["digest"] == Bundle(tmp_path / "b.bundle").digest
+    assert values["speed"]["bytes"] > 1000
+    assert values["speed"]["model_ms"] > 0
