@@ -46,20 +46,14 @@ class IndexedProducts:
     def __init__(self, table: pa.Table, taxonomy: Taxonomy) -> None:
         self.table = table.select(COLUMNS.names).cast(COLUMNS).combine_chunks()
         self.taxonomy = taxonomy
+        self.ids: tuple[str, ...] = tuple(self.table["product_id"].to_pylist())
+        self._rows = {product: row for row, product in enumerate(self.ids)}
         # a mask costs a pass over all products, and callers repeat their filters
         self._category_mask = lru_cache(maxsize=256)(self._in_category)
         self._attribute_mask = lru_cache(maxsize=256)(self._with_attribute)
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
-
-    @cached_property
-    def ids(self) -> tuple[str, ...]:
-        return tuple(self.table["product_id"].to_pylist())
-
-    @cached_property
-    def _rows(self) -> dict[str, int]:
-        return {product: row for row, product in enumerate(self.ids)}
 
     def row(self, product_id: str) -> int:
         """The product's place.  Raises NotFound if there is no such product."""

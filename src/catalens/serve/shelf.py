@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +20,7 @@ class Shelf:
         self.index = index
         self.products = index.products
         self.catalog = catalog
+        self._places = _places(catalog) if catalog is not None else {}
 
     @property
     def has_photos(self) -> bool:
@@ -72,21 +72,20 @@ class Shelf:
 
     def _photos(self, product_id: str) -> list[dict[str, Any]]:
         """The product's rows of `catalog.images`, in order."""
-        if self.catalog is None or product_id not in self._places:
+        if self.catalog is None:
             return []
-        start, count = self._places[product_id]
+        start, count = self._places.get(product_id, (0, 0))
         rows: list[dict[str, Any]] = self.catalog.images.slice(start, count).to_pylist()
         return rows
 
-    @cached_property
-    def _places(self) -> dict[str, tuple[int, int]]:
-        """product id -> its first row in `catalog.images` and how many follow; a product's photos stand together."""
-        places: dict[str, tuple[int, int]] = {}
-        assert self.catalog is not None
-        for row, product in enumerate(self.catalog.images["product_id"].to_pylist()):
-            start, count = places.get(product, (row, 0))
-            places[product] = (start, count + 1)
-        return places
+
+def _places(catalog: Catalog) -> dict[str, tuple[int, int]]:
+    """product id -> its first row in `images` and how many it has; a product's photos stand together."""
+    places: dict[str, tuple[int, int]] = {}
+    for row, product in enumerate(catalog.images["product_id"].to_pylist()):
+        start, count = places.get(product, (row, 0))
+        places[product] = (start, count + 1)
+    return places
 
 
 def _photo_url(product_id: str, position: int) -> str:

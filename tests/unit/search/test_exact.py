@@ -46,6 +46,7 @@ def by_definition(queries: np.ndarray, vectors: np.ndarray, k: int, allow: np.nd
 @pytest.mark.parametrize("k", [1, 5, 300])
 def test_finds_what_sorting_everything_finds(count: int, k: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exact, "BLOCK", 64)
+    monkeypatch.setattr(exact, "SCORES", 128)
     vectors, queries = unit_vectors(count), unit_vectors(3, seed=1)
 
     found = index_of(vectors).search(queries, k)

@@ -83,6 +83,30 @@ def test_more_than_it_holds_is_refused_and_the_rest_answered(served_bundle: Bund
     assert later.status_code == 200
 
 
+@pytest.mark.parametrize("content_type", ["image/png", "multipart/form-data; boundary=y"], ids=["raw", "form"])
+def test_a_caller_who_hangs_up_is_no_failure_of_ours(served_bundle: Bundle, content_type: str) -> None:
+    app = create_app(served_bundle)
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/classify",
+        "query_string": b"",
+        "headers": [(b"content-type", content_type.encode())],
+    }
+    messages = [{"type": "http.request", "body": b"--y\r\n", "more_body": True}, {"type": "http.disconnect"}]
+    sent: list[dict] = []
+
+    async def receive() -> dict:
+        return messages.pop(0)
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+
+    assert sent[0]["status"] == 400
+
+
 def test_work_that_fails_gives_its_place_back() -> None:
     pool = Pool(workers=1, queue=0)
 
