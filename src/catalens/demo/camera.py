@@ -58,7 +58,13 @@ def aim(item: Item, rng: np.random.Generator, *, first: bool) -> View:
     yaw = float(middle + calm * (rng.uniform(*item.yaw) - middle))
     pitch = float(rng.uniform(*item.pitch))
     across, up = item.extent(yaw, pitch)
-    ratios = (1.0, 1.0, 4 / 3, 1.25) if across > 1.2 * up else (1.0, 1.0, 0.75, 0.8) if up > 1.2 * across else (1.0, 0.8, 1.25)
+    ratios = (
+        (1.0, 1.0, 4 / 3, 1.25)
+        if across > 1.2 * up
+        else (1.0, 1.0, 0.75, 0.8)
+        if up > 1.2 * across
+        else (1.0, 0.8, 1.25)
+    )
     ratio, long_side = float(rng.choice(ratios)), int(rng.integers(310, 520))
     width, height = (long_side, int(long_side / ratio)) if ratio >= 1 else (int(long_side * ratio), long_side)
     distance = float(rng.uniform(2.6, 4.5))

@@ -1,8 +1,8 @@
 """The shop's dump, as a marketplace would hand it over: a table, a folder of photos, and everything that goes wrong in one.
 
-    products.csv               product_id, department, family, kind, seller, image: one row a photo
-    photos/P00017/1.jpg        1 to 4 photos a product; some broken, some copies, some turned, grey or cut out
-    strangers/landscape-1.jpg  pictures of nothing that the shop sells; not in the table
+products.csv               product_id, department, family, kind, seller, image: one row a photo
+photos/P00017/1.jpg        1 to 4 photos a product; some broken, some copies, some turned, grey or cut out
+strangers/landscape-1.jpg  pictures of nothing that the shop sells; not in the table
 """
 
 from __future__ import annotations

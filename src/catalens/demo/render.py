@@ -182,7 +182,9 @@ def _paint(
     if not len(rows):
         return ids > 0
     faces = ids[rows, columns] - 1
-    values = _interpolate(solid.attributes, solid.quads, corners, faces, np.stack([columns, rows], axis=-1).astype(np.float32))
+    values = _interpolate(
+        solid.attributes, solid.quads, corners, faces, np.stack([columns, rows], axis=-1).astype(np.float32)
+    )
     towards_eye = origin - values[:, 3:6]
     towards_eye /= np.linalg.norm(towards_eye, axis=1, keepdims=True)
     hidden = np.zeros(ids.shape, np.uint8)

@@ -25,7 +25,9 @@ def landscape(rng: Generator) -> Image.Image:
     ground = np.array((70, 98, 62)) * rng.uniform(0.7, 1.2)
     for layer in range(5):
         x = np.linspace(0, 1, width)
-        line = sum(rng.uniform(-1, 1) * np.sin(2 * np.pi * (wave * x + rng.random())) / wave for wave in (1, 2, 3, 7, 13))
+        line = sum(
+            rng.uniform(-1, 1) * np.sin(2 * np.pi * (wave * x + rng.random())) / wave for wave in (1, 2, 3, 7, 13)
+        )
         edge = height * (0.45 + 0.11 * layer) + 16 * line
         far = 0.75 - 0.17 * layer
         grain = 1 + 0.25 * (np.asarray(Image.fromarray(cloud).resize((width, height)))[..., None] - 0.5)
@@ -85,7 +87,7 @@ def page(rng: Generator) -> Image.Image:
     """A screenshot of text: a listing photo that is no photo."""
     picture = Image.new("RGB", SIZE, (250, 250, 248))
     draw = ImageDraw.Draw(picture)
-    words = "delivery within three working days returns accepted size chart see below all prices include tax".split()
+    words = ["delivery", "within", "three", "working", "days", "returns", "accepted", "size", "chart", "see", "below", "all", "prices", "include", "tax"]
     draw.rectangle((0, 0, SIZE[0], 34), fill=tuple(int(v) for v in rng.uniform(30, 190, 3)))
     draw.text((14, 10), str(rng.choice(words)).upper() + " " + str(rng.choice(words)).upper(), fill="white")
     for line in range(17):

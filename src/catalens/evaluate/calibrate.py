@@ -59,6 +59,15 @@ def ece(confidence: Floats, correct: npt.NDArray[np.bool_], bins: int = 15) -> f
     return sum(gaps) / len(order)
 
 
+def reliability(confidence: Floats, correct: npt.NDArray[np.bool_], bins: int = 10) -> list[dict[str, float]]:
+    """Bins of equal width in confidence that hold products: their mean `confidence`, `accuracy` and how many, `products`."""
+    which = np.minimum((np.asarray(confidence) * bins).astype(np.int64), bins - 1)
+    return [
+        {"confidence": float(confidence[here].mean()), "accuracy": float(correct[here].mean()), "products": int(here.sum())}
+        for here in (which == number for number in np.unique(which))
+    ]
+
+
 def _slope(logits: Floats, truth: Ints, scale: float) -> tuple[float, float]:
     """First and second derivative of the summed NLL in b = 1/T: E[z] - z_true, and Var[z]."""
     slope = curvature = 0.0

@@ -65,6 +65,10 @@ class Evaluation:
         values = {name: getattr(self, name) for name in self.__slots__ if name != "outcomes"}
         for name in ("many", "medium", "few"):
             values[name] = values[name] and asdict(values[name])
+        values["reliability"] = {
+            when: calibrate.reliability(confidence, self.outcomes.correct)
+            for when, confidence in (("before", self.outcomes.raw_confidence), ("after", self.outcomes.confidence))
+        }
         values["coverage"] = {f"{one.promise:g}": _without_promise(one) for one in self.coverage}
         return values
 

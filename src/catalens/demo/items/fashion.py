@@ -66,19 +66,27 @@ def shirt(rng: Generator) -> Item:
               ellipse((s * 0.075, length - 0.03, 0.12), (0.085, s * 0.05, 0), (-s * 0.03, 0.06, 0), power=3.0, count=16)], fabric)
         .over().over() for s in (-1, 1)
     ]  # fmt: skip
-    return Item((_torso(width, length, fabric, neck=neck), *arms, *front, *buttons, *flaps), pose="flat", yaw=(-25, 25), pitch=LAID_OUT)
+    return Item(
+        (_torso(width, length, fabric, neck=neck), *arms, *front, *buttons, *flaps),
+        pose="flat",
+        yaw=(-25, 25),
+        pitch=LAID_OUT,
+    )
 
 
 def hoodie(rng: Generator) -> Item:
     fabric = cloth(rng, ("plain", "marl", "logo"))
     width, length, neck = rng.uniform(0.42, 0.5), rng.uniform(1.1, 1.22), 0.2
-    arms = [_sleeve(s, width, length, (rng.uniform(0.16, 0.26), rng.uniform(0.72, 0.86)), 0.17, fabric) for s in (-1, 1)]
+    arms = [
+        _sleeve(s, width, length, (rng.uniform(0.16, 0.26), rng.uniform(0.72, 0.86)), 0.17, fabric) for s in (-1, 1)
+    ]
     hood = ball(0.25, fabric, squash=(1.0, 0.95, 0.45)).moved(y=length + 0.1)
     inside = Material(tuple(c * 0.45 for c in fabric.colour), gloss=0.02)
     opening = ball(0.17, inside, squash=(0.95, 1.15, 0.3)).moved(y=length + 0.06, z=0.09).over().over()
     low, high = length * 0.14, length * 0.42
     pocket = loft(
-        [ellipse((0, (low + high) / 2, z), (0.25, 0, 0), (0, (high - low) / 2, 0), power=3.5) for z in (0.06, 0.11)], fabric
+        [ellipse((0, (low + high) / 2, z), (0.25, 0, 0), (0, (high - low) / 2, 0), power=3.5) for z in (0.06, 0.14)],
+        fabric,
     ).over()
     cord = Material((0.92, 0.92, 0.90), gloss=0.1)
     cords = [
@@ -86,25 +94,37 @@ def hoodie(rng: Generator) -> Item:
         .over().over() for s in (-1, 1)
     ]  # fmt: skip
     rib = tube([(-width * 0.98, 0.0, 0), (0, 0, 0), (width * 0.98, 0.0, 0)], 0.06, fabric)
-    return Item((_torso(width, length, fabric, neck=neck, depth=0.11), *arms, hood, opening, pocket, *cords, rib), pose="flat", yaw=(-25, 25), pitch=LAID_OUT)
+    return Item(
+        (_torso(width, length, fabric, neck=neck, depth=0.11), *arms, hood, opening, pocket, *cords, rib),
+        pose="flat",
+        yaw=(-25, 25),
+        pitch=LAID_OUT,
+    )
 
 
 def cap(rng: Generator) -> Item:
     fabric = cloth(rng)
-    crown = [(0.5, 0.0), (0.52, 0.12), (0.46, 0.3), (0.3, 0.42), (0.1, 0.46), (0, 0.465)]
+    dome = curve([(0.5, 0.0, 0), (0.52, 0.12, 0), (0.46, 0.3, 0), (0.3, 0.42, 0), (0, 0.465, 0)], 14)
+    crown = [(max(float(radius), 0.0), float(y)) for radius, y, _ in dome]
     panels = Material(fabric.colour, fabric.second, str(rng.choice(["plain", "panels"])), 4, gloss=0.04, bump=0.2)
     brim_colour = fabric if rng.random() < 0.5 else cloth(rng)
-    upper = [ellipse((0, 0.05 - 0.1 * k * k, 0.42 + 0.48 * k), (0.44 * (1 - 0.55 * k**3), 0, 0), (0, 0.018, 0), count=20) for k in np.linspace(0, 1, 9)]
+    upper = [
+        ellipse((0, 0.05 - 0.1 * k * k, 0.42 + 0.48 * k), (0.44 * (1 - 0.55 * k**3), 0, 0), (0, 0.018, 0), count=20)
+        for k in np.linspace(0, 1, 9)
+    ]
     button = ball(0.04, brim_colour, squash=(1, 0.6, 1), rings=8).moved(y=0.47).over()
     return Item((lathe(crown, panels), loft(upper, brim_colour), button), yaw=(-75, 75), pitch=(10, 35))
 
 
-def _foot(length: float, heights: list[float], widths: list[float], material: Material, *, low: float, power: float = 2.6) -> Part:
+def _foot(
+    length: float, heights: list[float], widths: list[float], material: Material, *, low: float, power: float = 2.6
+) -> Part:
     """A shoe's upper or sole along x, toe at the right; `heights` and `widths` from heel to toe."""
     places = np.linspace(-length / 2, length / 2, len(heights))
     line = curve([(x, h, w) for x, h, w in zip(places, heights, widths, strict=True)], 22)
     rings = [
-        ellipse((float(x), low + float(h) / 2, 0), (0, float(h) / 2, 0), (0, 0, float(w)), power=power, count=24) for x, h, w in line
+        ellipse((float(x), low + float(h) / 2, 0), (0, float(h) / 2, 0), (0, 0, float(w)), power=power, count=24)
+        for x, h, w in line
     ]
     return loft(rings, material)
 
@@ -116,7 +136,9 @@ def _pair(parts: list[Part], rng: Generator) -> Item:
     """One shoe, or the pair with the other a little behind."""
     if rng.random() < 0.45:
         ahead = rng.uniform(-0.12, 0.12)
-        parts = [part.moved(x=ahead, z=0.24) for part in parts] + [part.turned("y", rng.uniform(-6, 6)).moved(z=-0.24) for part in parts]
+        parts = [part.moved(x=ahead, z=0.24) for part in parts] + [
+            part.turned("y", rng.uniform(-6, 6)).moved(z=-0.24) for part in parts
+        ]
     if rng.random() < 0.5:
         parts = [part.mirrored() for part in parts]
     return Item(tuple(parts), yaw=(-38, 38), pitch=(8, 42))
@@ -135,7 +157,11 @@ def sneaker(rng: Generator) -> Item:
     lace = Material((0.95, 0.95, 0.93) if rng.random() < 0.7 else pick(rng, CLOTHS), gloss=0.05)
     for k in range(4):
         x, y = 0.02 + 0.075 * k, ankle * 0.93 - (ankle * 0.93 - 0.4) * k / 3 + 0.055
-        parts.append(tube(curve([(x - 0.02, y - 0.05, 0.1), (x, y, 0), (x - 0.02, y - 0.05, -0.1)], 8), 0.018, lace, segments=6).over())
+        parts.append(
+            tube(
+                curve([(x - 0.02, y - 0.05, 0.1), (x, y, 0), (x - 0.02, y - 0.05, -0.1)], 8), 0.018, lace, segments=6
+            ).over()
+        )
     stripe = Material(pick(rng, CLOTHS), gloss=0.2)
     for k in range(int(rng.integers(0, 4))):
         x = -0.12 + 0.1 * k
@@ -150,7 +176,9 @@ def boot(rng: Generator) -> Item:
     shaft_height = rng.uniform(0.72, 1.15)
     rubber = dark() if rng.random() < 0.7 else Material(pick(rng, METALS), gloss=0.1)
     shaft = [
-        ellipse((-0.36 + 0.02 * k, 0.15 + shaft_height * k, 0), (0.21 + 0.03 * k, 0, 0), (0, 0, 0.165 + 0.02 * k), count=26)
+        ellipse(
+            (-0.36 + 0.02 * k, 0.15 + shaft_height * k, 0), (0.21 + 0.03 * k, 0, 0), (0, 0, 0.165 + 0.02 * k), count=26
+        )
         for k in np.linspace(0, 1, 12)
     ]
     top = 0.15 + shaft_height
@@ -165,7 +193,14 @@ def boot(rng: Generator) -> Item:
         lace = Material(pick(rng, CLOTHS), gloss=0.05)
         for k in range(6):
             x, y = max(-0.12, 0.14 - 0.1 * k), 0.48 + (shaft_height - 0.36) * k / 6
-            parts.append(tube(curve([(x - 0.05, y, 0.1), (x + 0.01, y + 0.03, 0), (x - 0.05, y, -0.1)], 8), 0.016, lace, segments=6).over())
+            parts.append(
+                tube(
+                    curve([(x - 0.05, y, 0.1), (x + 0.01, y + 0.03, 0), (x - 0.05, y, -0.1)], 8),
+                    0.016,
+                    lace,
+                    segments=6,
+                ).over()
+            )
     return _pair(parts, rng)
 
 
@@ -173,12 +208,30 @@ def sandal(rng: Generator) -> Item:
     skin = leather(rng)
     base = leather(rng) if rng.random() < 0.5 else Material(pick(rng, CLOTHS), gloss=0.1)
     lift = rng.uniform(0.0, 0.12)
-    parts = [_foot(1.2, [0.1 + lift, 0.1 + lift, 0.1 + lift * 0.7, 0.1, 0.1, 0.1, 0.09], [w + 0.02 for w in WIDTHS], base, low=0.0, power=4)]
+    parts = [
+        _foot(
+            1.2,
+            [0.1 + lift, 0.1 + lift, 0.1 + lift * 0.7, 0.1, 0.1, 0.1, 0.09],
+            [w + 0.02 for w in WIDTHS],
+            base,
+            low=0.0,
+            power=4,
+        )
+    ]
     straps = [(0.3, 0.26, 0.07), (0.12, 0.30, 0.06)] if rng.random() < 0.6 else [(0.24, 0.28, 0.13)]
     if rng.random() < 0.6:
         straps.append((-0.36, 0.42, 0.045))
     for x, height, wide in straps:
-        arc = curve([(x, 0.06, 0.2), (x - 0.02, height * 0.8, 0.17), (x - 0.03, height, 0), (x - 0.02, height * 0.8, -0.17), (x, 0.06, -0.2)], 18)
+        arc = curve(
+            [
+                (x, 0.06, 0.2),
+                (x - 0.02, height * 0.8, 0.17),
+                (x - 0.03, height, 0),
+                (x - 0.02, height * 0.8, -0.17),
+                (x, 0.06, -0.2),
+            ],
+            18,
+        )
         parts.append(ribbon(arc, (2 * wide, 0, 0), skin).over())
     return _pair(parts, rng)
 
@@ -188,7 +241,10 @@ def handbag(rng: Generator) -> Item:
     width, height, depth = rng.uniform(0.5, 0.62), rng.uniform(0.6, 0.8), rng.uniform(0.16, 0.24)
     taper = rng.uniform(0.72, 1.0)
     levels = [(0.0, 0.96), (0.05, 1.0), (0.5, (1 + taper) / 2), (0.95, taper), (1.0, taper * 0.97)]
-    body = loft([ellipse((0, height * y, 0), (width * s, 0, 0), (0, 0, depth * (1.1 - 0.5 * y)), power=5) for y, s in levels], skin)
+    body = loft(
+        [ellipse((0, height * y, 0), (width * s, 0, 0), (0, 0, depth * (1.1 - 0.5 * y)), power=5) for y, s in levels],
+        skin,
+    )
     trim = Material(pick(rng, METALS), gloss=0.8, metal=0.8)
     rise = rng.uniform(0.3, 0.6)
     parts = [body]
@@ -197,9 +253,15 @@ def handbag(rng: Generator) -> Item:
                      (width * 0.36, height + rise * 0.8, z), (width * 0.42, height * 0.9, z)])  # fmt: skip
         parts.append(tube(arc, 0.03, skin))
     if rng.random() < 0.6:
-        flap = [ellipse((0, height * 0.74, depth * (1.0 + 0.12 * k)), (width * 0.8, 0, 0), (0, height * 0.24, 0), power=4) for k in (0, 1)]
+        flap = [
+            ellipse((0, height * 0.74, depth * (1.0 + 0.12 * k)), (width * 0.8, 0, 0), (0, height * 0.24, 0), power=4)
+            for k in (0, 1)
+        ]
         parts.append(loft(flap, skin).over())
-    parts += [part.moved(y=height * 0.56, z=depth * 1.08).over().over() for part in box((0.1, 0.08, 0.04), trim, bevel=0.02, cuts=2)]
+    parts += [
+        part.moved(y=height * 0.56, z=depth * 1.08).over().over()
+        for part in box((0.1, 0.08, 0.04), trim, bevel=0.02, cuts=2)
+    ]
     return Item(tuple(parts), yaw=(-35, 35), pitch=(4, 26))
 
 
@@ -208,18 +270,44 @@ def backpack(rng: Generator) -> Item:
     width, height, depth = rng.uniform(0.38, 0.46), rng.uniform(0.95, 1.15), rng.uniform(0.2, 0.27)
     levels = [(0.0, 0.9), (0.05, 1.0), (0.5, 1.0), (0.8, 0.93), (0.93, 0.75), (1.0, 0.45)]
     line = curve([(s, y, 0) for y, s in levels], 16)
-    body = loft([ellipse((0, height * float(y), 0), (width * float(s), 0, 0), (0, 0, depth * float(s)), power=3.5) for s, y, _ in line], fabric)
+    body = loft(
+        [
+            ellipse((0, height * float(y), 0), (width * float(s), 0, 0), (0, 0, depth * float(s)), power=3.5)
+            for s, y, _ in line
+        ],
+        fabric,
+    )
     trim = cloth(rng) if rng.random() < 0.5 else fabric
     pocket = loft(
-        [ellipse((0, height * y, depth * 0.8), (width * 0.78 * s, 0, 0), (0, 0, depth * 0.55 * s), power=3.5) for y, s in ((0.08, 0.92), (0.14, 1), (0.38, 1), (0.45, 0.9))],
+        [
+            ellipse((0, height * y, depth * 0.8), (width * 0.78 * s, 0, 0), (0, 0, depth * 0.55 * s), power=3.5)
+            for y, s in ((0.08, 0.92), (0.14, 1), (0.38, 1), (0.45, 0.9))
+        ],
         trim,
     ).over()
     zip_line = Material((0.75, 0.75, 0.76), gloss=0.6)
     arc = curve([(-width * 0.8, height * 0.55, depth * 0.8), (-width * 0.62, height * 0.86, depth * 0.78), (0, height * 0.95, depth * 0.7),
                  (width * 0.62, height * 0.86, depth * 0.78), (width * 0.8, height * 0.55, depth * 0.8)])  # fmt: skip
-    loop = curve([(-0.1, height * 0.97, 0), (-0.08, height * 1.1, 0), (0.08, height * 1.1, 0), (0.1, height * 0.97, 0)], 12)
+    loop = curve(
+        [(-0.1, height * 0.97, 0), (-0.08, height * 1.1, 0), (0.08, height * 1.1, 0), (0.1, height * 0.97, 0)], 12
+    )
     straps = [
-        tube(curve([(s * width * 0.5, height * 0.92, -depth), (s * width * 1.15, height * 0.7, -depth * 1.2), (s * width * 1.12, height * 0.3, -depth), (s * width * 0.8, 0.06, -depth)]), 0.05, trim)
+        tube(
+            curve(
+                [
+                    (s * width * 0.5, height * 0.92, -depth),
+                    (s * width * 1.15, height * 0.7, -depth * 1.2),
+                    (s * width * 1.12, height * 0.3, -depth),
+                    (s * width * 0.8, 0.06, -depth),
+                ]
+            ),
+            0.05,
+            trim,
+        )
         for s in (-1, 1)
     ]
-    return Item((body, pocket, tube(arc, 0.014, zip_line, segments=6).over(), tube(loop, 0.025, trim), *straps), yaw=(-40, 40), pitch=(2, 22))
+    return Item(
+        (body, pocket, tube(arc, 0.014, zip_line, segments=6).over(), tube(loop, 0.025, trim), *straps),
+        yaw=(-40, 40),
+        pitch=(2, 22),
+    )

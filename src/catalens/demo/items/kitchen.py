@@ -30,7 +30,11 @@ def mug(rng: Generator) -> Item:
     height, radius = rng.uniform(0.9, 1.15), rng.uniform(0.38, 0.48)
     foot = radius * rng.uniform(0.88, 1.0)
     glaze = ceramic(rng)
-    body = _vessel([(foot, 0), (radius, height * 0.12), (radius, height * 0.6), (radius * rng.uniform(0.97, 1.06), height)], 0.04, glaze)
+    body = _vessel(
+        [(foot, 0), (radius, height * 0.12), (radius, height * 0.6), (radius * rng.uniform(0.97, 1.06), height)],
+        0.04,
+        glaze,
+    )
     loop = _handle(radius, height * 0.22, height * 0.8, rng.uniform(0.2, 0.32), rng.uniform(0.045, 0.065), glaze)
     drink = lathe([(radius * 0.92, height * 0.8), (0, height * 0.8)], Material((0.22, 0.12, 0.07), gloss=0.5)).over()
     parts = (body, loop, drink) if rng.random() < 0.3 else (body, loop)
@@ -55,15 +59,26 @@ def glass(rng: Generator) -> Item:
     parts: list[Part] = []
     if rng.random() < 0.4:  # on a stem
         stem = _stem(height, radius)
-        bowl = [(0.05, height * 0.45), (radius * 0.8, height * 0.58), (radius * 1.05, height * 0.75), (radius * 0.85, height * 1.2)]
+        bowl = [
+            (0.05, height * 0.45),
+            (radius * 0.8, height * 0.58),
+            (radius * 1.05, height * 0.75),
+            (radius * 0.85, height * 1.2),
+        ]
         parts = [lathe(stem, clear), _vessel(bowl, 0.015, clear)]
         level, width = height * 0.85, radius * 0.96
         foot = height * 0.55
     else:
-        parts = [_vessel([(radius * rng.uniform(0.75, 1.0), 0), (radius, height * 0.5), (radius * 1.05, height)], 0.03, clear)]
+        parts = [
+            _vessel(
+                [(radius * rng.uniform(0.75, 1.0), 0), (radius, height * 0.5), (radius * 1.05, height)], 0.03, clear
+            )
+        ]
         level, width, foot = height * rng.uniform(0.4, 0.8), radius * 0.9, 0.06
     if rng.random() < 0.7:
-        juice = pick(rng, ((0.90, 0.55, 0.15), (0.55, 0.10, 0.16), (0.85, 0.80, 0.45), (0.45, 0.22, 0.10), (0.75, 0.86, 0.90)))
+        juice = pick(
+            rng, ((0.90, 0.55, 0.15), (0.55, 0.10, 0.16), (0.85, 0.80, 0.45), (0.45, 0.22, 0.10), (0.75, 0.86, 0.90))
+        )
         drink = Material(juice, gloss=0.6)
         parts.insert(0, lathe([(0, foot), (width * 0.8, foot + 0.05), (width, level), (0, level)], drink))
     return Item(tuple(parts), yaw=VESSEL_YAW, pitch=(6, 28))
@@ -71,14 +86,23 @@ def glass(rng: Generator) -> Item:
 
 def _stem(height: float, radius: float) -> list[tuple[float, float]]:
     """The foot and stem of a wine glass."""
-    return [(0, 0), (radius * 0.8, 0.0), (radius * 0.78, 0.02), (0.05, 0.07), (0.035, height * 0.3), (0.06, height * 0.46)]
+    return [
+        (0, 0),
+        (radius * 0.8, 0.0),
+        (radius * 0.78, 0.02),
+        (0.05, 0.07),
+        (0.035, height * 0.3),
+        (0.06, height * 0.46),
+    ]
 
 
 def bottle(rng: Generator) -> Item:
     height, radius = rng.uniform(1.5, 1.9), rng.uniform(0.24, 0.34)
     neck, shoulder = radius * rng.uniform(0.28, 0.45), height * rng.uniform(0.55, 0.68)
     outline = [(0, 0), (radius, 0.02), (radius, 0.1), (radius, shoulder)]
-    bend = curve([(radius, shoulder, 0), (radius * 0.85, shoulder + 0.14, 0), (neck, shoulder + 0.34, 0), (neck, height, 0)], 12)
+    bend = curve(
+        [(radius, shoulder, 0), (radius * 0.85, shoulder + 0.14, 0), (neck, shoulder + 0.34, 0), (neck, height, 0)], 12
+    )
     outline += [(float(r), float(y)) for r, y, _ in bend[1:]]
     kind = rng.integers(3)
     if kind == 0:
@@ -92,7 +116,9 @@ def bottle(rng: Generator) -> Item:
     if rng.random() < 0.7:
         label = Material((0.93, 0.91, 0.85), pick(rng, BRIGHTS), "rings", float(rng.integers(1, 4)), gloss=0.1)
         low, high = shoulder * 0.25, shoulder * rng.uniform(0.65, 0.9)
-        parts.append(lathe([(radius * 1.01, low), (radius * 1.01, (low + high) / 2), (radius * 1.01, high)], label).over())
+        parts.append(
+            lathe([(radius * 1.01, low), (radius * 1.01, (low + high) / 2), (radius * 1.01, high)], label).over()
+        )
     return Item(tuple(parts), yaw=VESSEL_YAW, pitch=(3, 22))
 
 
@@ -102,7 +128,9 @@ def plate(rng: Generator) -> Item:
     outline = [(0.55, 0), (0.62, 0.02), (0.75, depth * 0.8), (1.0, depth + 0.04)]
     parts = [_vessel(outline, 0.025, glaze)]
     if rng.random() < 0.25:
-        parts.append(lathe([(0.99, depth + 0.035), (1.005, depth + 0.05), (0.98, depth + 0.05)], metal(rng, polish=0.7)))
+        parts.append(
+            lathe([(0.99, depth + 0.035), (1.005, depth + 0.05), (0.98, depth + 0.05)], metal(rng, polish=0.7))
+        )
     return Item(tuple(parts), yaw=(-180, 180), pitch=(24, 70))
 
 
@@ -116,12 +144,23 @@ def bowl(rng: Generator) -> Item:
 def teapot(rng: Generator) -> Item:
     glaze = metal(rng) if rng.random() < 0.2 else ceramic(rng)
     height, radius = rng.uniform(0.7, 0.95), rng.uniform(0.5, 0.62)
-    body = _vessel([(radius * 0.6, 0), (radius, height * 0.4), (radius * 0.85, height * 0.8), (radius * 0.4, height)], 0.04, glaze)
-    lid = lathe([(radius * 0.46, height * 0.98), (radius * 0.3, height * 1.08), (0.04, height * 1.13), (0, height * 1.14)], glaze)
+    body = _vessel(
+        [(radius * 0.6, 0), (radius, height * 0.4), (radius * 0.85, height * 0.8), (radius * 0.4, height)], 0.04, glaze
+    )
+    lid = lathe(
+        [(radius * 0.46, height * 0.98), (radius * 0.3, height * 1.08), (0.04, height * 1.13), (0, height * 1.14)],
+        glaze,
+    )
     knob = ball(0.075, glaze).moved(y=height * 1.2)
     reach = radius * 1.65
     spout = tube(
-        curve([(-radius * 0.8, height * 0.3, 0), (-radius * 1.25, height * 0.45, 0), (-reach, height * rng.uniform(0.9, 1.05), 0)]),
+        curve(
+            [
+                (-radius * 0.8, height * 0.3, 0),
+                (-radius * 1.25, height * 0.45, 0),
+                (-reach, height * rng.uniform(0.9, 1.05), 0),
+            ]
+        ),
         [0.17 - 0.0045 * step for step in range(24)],
         glaze,
     )
@@ -139,7 +178,12 @@ def pot(rng: Generator) -> Item:
                       (side * (radius + 0.18), height * 0.8, 0.12), (side * radius * 0.97, height * 0.78, 0.2)])  # fmt: skip
         parts.append(tube(path, 0.04, grip))
     if rng.random() < 0.65:
-        top = [(radius * 1.03, height), (radius * 1.02, height + 0.03), (radius * 0.6, height + 0.11), (0, height + 0.14)]
+        top = [
+            (radius * 1.03, height),
+            (radius * 1.02, height + 0.03),
+            (radius * 0.6, height + 0.11),
+            (0, height + 0.14),
+        ]
         parts += [lathe(top, body), ball(0.07, grip).moved(y=height + 0.21)]
     return Item(tuple(parts), yaw=(-40, 40), pitch=(10, 34))
 

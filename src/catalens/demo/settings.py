@@ -1,0 +1,26 @@
+"""What can be set about the demo.  The only place of the defaults."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from catalens.core.config import Settings
+
+
+class DemoSettings(Settings):
+    """`[demo]` of a TOML file, or `--set demo.KEY=VALUE`.
+
+    `ratios` give calibration and test more than usual: a promise of 98 % needs some 150 calibration products without an
+    error before anything is filed.
+    """
+
+    seed: int = Field(7, ge=0)
+    products: int = Field(1300, ge=100)
+    strangers: int = Field(20, ge=0)
+    ratios: tuple[float, float, float, float] = (0.60, 0.06, 0.17, 0.17)
+    model: str = "residual_cnn"
+    size: int = 64
+    epochs: int = Field(24, ge=1)
+    batch: int = 32
+    lr: float = 2e-3
+    workers: int = Field(2, ge=1, description="processes that draw")

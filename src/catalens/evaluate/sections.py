@@ -1,0 +1,243 @@
+"""The parts of the report as HTML, each with one line that says how to read it."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from catalens.core.image import decode
+from catalens.core.taxonomy import SEPARATOR
+from catalens.evaluate.plots import Axis, Line, percent_axis, plot, value_axis
+
+if TYPE_CHECKING:
+    from catalens.evaluate.report import Confused, Epoch, Shown
+
+HEADLINE = "0.98"  # the promise that the first sentence is about
+THUMBNAIL = 240  # pixels, the longer side
+
+
+def promise_sentence(evaluation: Mapping[str, Any]) -> str:
+    """ "At 98 % promised precision, 71 % of listings file themselves." """
+    coverage = evaluation["coverage"]
+    if not coverage:
+        return "This bundle makes no promise: nothing files itself."
+    key = HEADLINE if HEADLINE in coverage else max(coverage, key=float)
+    promised, filed = percent(float(key)), coverage[key]["filed"]
+    if not filed:
+        return f"At {promised} promised precision, no listing files itself."
+    return f"At {promised} promised precision, {percent(filed)} of listings file themselves."
+
+
+def tiles(evaluation: Mapping[str, Any]) -> str:
+    """The figures that everybody asks for first."""
+    coverage = evaluation["coverage"].get(HEADLINE, {})
+    shown = [
+        (share(evaluation["top1"]), "best answer right"),
+        (share(evaluation["top5"]), "right one among five"),
+        (share(coverage.get("precision")), f"of what filed itself is right (promised: {percent(float(HEADLINE))})"),
+        (share(evaluation["macro_recall"]), "mean recall of categories"),
+        (f"{evaluation['products']:,}", f"products measured, {evaluation['images']:,} photos"),
+    ]
+    return (
+        '<div class="tiles">'
+        + "".join(f'<div class="tile"><b>{b}</b><span>{s}</span></div>' for b, s in shown)
+        + "</div>"
+    )
+
+
+def coverage(promises: Mapping[str, Any]) -> str:
+    if not promises:
+        return ""
+    ordered = sorted((float(key), value) for key, value in promises.items())
+    filed = Line("files itself", tuple((key, value["filed"]) for key, value in ordered), "a", dots=True)
+    kept = [(key, value["precision"]) for key, value in ordered if value["precision"] is not None]
+    guide = Line("promised", tuple((key, key) for key, _ in ordered), "guide")
+    x = Axis(
+        "precision promised", ordered[0][0] - 0.005, ordered[-1][0] + 0.005, tuple(key for key, _ in ordered), "{:.0%}"
+    )
+    lines = (filed, Line("of that, right", tuple(kept), "b", dots=True), guide)
+    picture = plot("Share filed and realised precision at each promise", x, percent_axis("share of products"), lines)
+    levels = [level["level"] for level in ordered[0][1]["by_level"]]
+    rows = [
+        [
+            percent(key),
+            share(value["filed"]),
+            share(value["precision"]),
+            *(share(level["filed"]) for level in value["by_level"]),
+        ]
+        for key, value in ordered
+    ]
+    return _two(
+        picture + reading("The blue line falls as more is promised; the red one must stay above the dashes."),
+        table(["promise", "filed", "right", *(f"at {level}" for level in levels)], rows)
+        + reading("A product that is not sure enough of its category is filed one level up, or waits for a person."),
+    )
+
+
+def training(epochs: Sequence[Epoch]) -> str:
+    if not epochs:
+        return ""
+    numbers = [epoch.number for epoch in epochs]
+    step = max(1, -(-len(numbers) // 8))
+    x = Axis("epoch", min(numbers) - 0.01, max(numbers) + 0.01, tuple(float(n) for n in numbers[step - 1 :: step]))
+    losses = [value for epoch in epochs for value in (epoch.train_loss, epoch.val_loss)]
+    loss = plot(
+        "Loss per epoch", x, value_axis("loss", losses),
+        (Line("training", tuple((e.number, e.train_loss) for e in epochs), "a"), Line("validation", tuple((e.number, e.val_loss) for e in epochs), "b")),
+    )  # fmt: skip
+    right = plot(
+        "Accuracy per epoch", x, percent_axis("right"),
+        (Line("training", tuple((e.number, e.train_top1) for e in epochs), "a"), Line("validation", tuple((e.number, e.val_top1) for e in epochs), "b")),
+    )  # fmt: skip
+    return _two(
+        loss + reading("Both should fall; validation that rises again has learnt by heart."),
+        right + reading("Training photos are altered on purpose, so validation may well be ahead."),
+    )
+
+
+def levels(evaluation: Mapping[str, Any]) -> str:
+    promised = evaluation["coverage"].get(HEADLINE, {"by_level": []})["by_level"]
+    filed = {level["level"]: level for level in promised}
+    rows = [
+        [
+            escape(row["level"]),
+            share(row["top1"]),
+            share(filed.get(row["level"], {}).get("filed")),
+            share(filed.get(row["level"], {}).get("precision")),
+        ]
+        for row in evaluation["levels"]
+    ]
+    head = ["level", "best answer right", f"filed here at {percent(float(HEADLINE))}", "of these right"]
+    return card(table(head, rows)) + reading(
+        "The further up, the easier; what cannot be told apart below is still worth something above."
+    )
+
+
+def reliability(evaluation: Mapping[str, Any]) -> str:
+    bins = evaluation.get("reliability")
+    if not bins:
+        return ""
+    before, after = (tuple((b["confidence"], b["accuracy"]) for b in bins[when]) for when in ("before", "after"))
+    raw = evaluation["before_temperature"]
+    picture = plot(
+        "Confidence against accuracy", percent_axis("what it says"), percent_axis("how often it is right"),
+        (Line("before calibration", before, "b", dots=True), Line("after", after, "a", dots=True), Line("honest", ((0.0, 0.0), (1.0, 1.0)), "guide")),
+    )  # fmt: skip
+    rows = [
+        ["before", f"{raw['ece']:.3f}", f"{raw['nll']:.3f}"],
+        ["after", f"{evaluation['ece']:.3f}", f"{evaluation['nll']:.3f}"],
+    ]
+    return _two(
+        picture
+        + reading("On the dashes, 80 % sure means right 80 times in 100; above them it is too modest, below too bold."),
+        table(["", "calibration error", "surprise (NLL)"], rows)
+        + reading("Temperature is fitted on products that are in no other part; smaller is better."),
+    )
+
+
+def confused(pairs: Sequence[Confused]) -> str:
+    if not pairs:
+        return ""
+    shown = "".join(
+        f'<figure class="photo"><div class="pair">{image(pair.photo, pair.truth)}{image(pair.other, pair.predicted)}</div>'
+        f"<figcaption><b>{escape(pair.truth)}</b>taken for {escape(pair.predicted)}, {times(pair.count)}</figcaption></figure>"
+        for pair in pairs
+    )
+    return f'<div class="photos wide">{shown}</div>' + reading(
+        "Left: the product that was taken for something else. Right: a product that really is what it was taken for."
+    )
+
+
+def photos(shown: Iterable[Shown]) -> str:
+    cards = "".join(_photo(one) for one in shown)
+    return f'<div class="photos">{cards}</div>' if cards else ""
+
+
+def neighbours(query: Shown | None, nearest: Sequence[Shown]) -> str:
+    if query is None or not nearest:
+        return ""
+    return photos((query, *nearest)) + reading(
+        "First the photo that asks, then its nearest products by cosine of their vectors."
+    )
+
+
+def set_aside(causes: Mapping[str, int] | None) -> str:
+    if causes is None:
+        return ""
+    if not causes:
+        return card("<p>Nothing: every row of the dump is in the catalog.</p>")
+    rows = [[escape(cause), f"{count:,}"] for cause, count in sorted(causes.items(), key=lambda item: -item[1])]
+    return card(table(["cause", "rows"], rows)) + reading(
+        "Each has its own line in the catalog's findings; nothing is dropped in silence."
+    )
+
+
+def strangers(shown: Sequence[Shown]) -> str:
+    if not shown:
+        return ""
+    words = "None of these is sold here. What is not filed goes to a person; what is filed is a mistake that the promise does not cover."
+    return photos(shown) + reading(words)
+
+
+def commands(lines: Sequence[str]) -> str:
+    return card("".join(f"<p><code>{escape(line)}</code></p>" for line in lines)) if lines else ""
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Cells are HTML; all but the first column are numbers."""
+    top = "".join(f"<th{' class=n' if number else ''}>{escape(name)}</th>" for number, name in enumerate(head))
+    body = "".join(
+        "<tr>" + "".join(f"<td{' class=n' if number else ''}>{cell}</td>" for number, cell in enumerate(row)) + "</tr>"
+        for row in rows
+    )
+    return f'<div class="scroll"><table><tr>{top}</tr>{body}</table></div>'
+
+
+def image(data: bytes, alt: str) -> str:
+    """A photo's bytes -> an <img> that carries its own small JPEG."""
+    small = Image.fromarray(decode(data, source=alt, at_least=THUMBNAIL))
+    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=80)
+    content = base64.b64encode(buffer.getvalue()).decode()
+    return f'<img loading="lazy" alt="{escape(alt, quote=True)}" src="data:image/jpeg;base64,{content}">'
+
+
+def _photo(one: Shown) -> str:
+    verdict = f'<span class="{one.verdict}">{one.verdict}</span><br>' if one.verdict else ""
+    lines = "<br>".join(escape(line) for line in one.lines)
+    return f'<figure class="photo">{image(one.photo, one.title)}<figcaption><b>{escape(one.title)}</b>{verdict}{lines}</figcaption></figure>'
+
+
+def path(names: Sequence[str]) -> str:
+    return SEPARATOR.join(names)
+
+
+def percent(value: float) -> str:
+    """0.98 -> "98 %", 0.985 -> "98.5 %": as many digits as a promise is written with."""
+    return f"{round(100 * value, 1):g} %" if value > 0.9 else f"{100 * value:.0f} %"
+
+
+def share(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
+
+
+def reading(words: str) -> str:
+    return f'<p class="reading">{escape(words)}</p>'
+
+
+def card(content: str) -> str:
+    return f'<div class="card">{content}</div>'
+
+
+def _two(left: str, right: str) -> str:
+    return f'<div class="two">{card(left)}{card(right)}</div>'
