@@ -1,4 +1,4 @@
-"""The end of an ingest: categories, reconciliation, tables; catalog.json comes last, and with it the catalog is finished."""
+"""The end of an ingest: categories, reconciliation, tables.  catalog.json comes last and makes it a catalog."""
 
 from __future__ import annotations
 

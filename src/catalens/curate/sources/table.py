@@ -139,9 +139,8 @@ class TableSource:
 
 def tables_with_photos(folder: Path) -> list[Path]:
     """The tables directly in a folder that have a column of photo paths by its usual names."""
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in EXTENSIONS and file.is_file())
     found = []
-    for file in files:
+    for file in _tables(folder):
         try:
             if recognise_images(header(file)):
                 found.append(file)
@@ -153,15 +152,19 @@ def tables_with_photos(folder: Path) -> list[Path]:
 def _the_table(path: Path, settings: IngestSettings) -> Path:
     if not path.is_dir():
         return path
-    tables = tables_with_photos(path)
-    if settings.image:
-        files = [file for file in sorted(path.iterdir()) if file.suffix.lower() in EXTENSIONS and file.is_file()]
-        tables = [file for file in files if set(settings.image) <= set(header(file))]
+    tables = _tables(path)
+    if len(tables) > 1:
+        told = set(settings.image)
+        tables = [file for file in tables if told <= set(header(file))] if told else tables_with_photos(path)
     if len(tables) != 1:
         found = ", ".join(file.name for file in tables) or "none"
         message = f"expected one table with a column of photo paths, got {found}; name the file"
         raise SourceError(message, source=str(path))
     return tables[0]
+
+
+def _tables(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() in EXTENSIONS and file.is_file())
 
 
 def _cell(record: Record, column: str | None) -> str:
