@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -31,6 +32,11 @@ class Photos:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the photos and their labels, in order: by it a run knows what it was trained on."""
+        return hashlib.sha256("\n".join(self.ids).encode() + self.labels.tobytes()).hexdigest()
 
 
 def photos_of(catalog: Catalog, part: str, taxonomy: Taxonomy) -> Photos:

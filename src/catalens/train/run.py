@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 import warnings
@@ -117,14 +116,13 @@ def _describe(
     train: Photos,
 ) -> dict[str, Any]:
     counts = train_counts(catalog)
-    content = hashlib.sha256("\n".join(train.ids).encode() + train.labels.tobytes())
     return {
         "settings": settings.model_dump(mode="json"),
         "preprocess": preprocess.to_json(),
         "backbone": backbone.options,
         "catalog": {"path": str(catalog.path.resolve()), "name": catalog.info.name, "digest": catalog.digest},
         "train_photos": len(train),
-        "train_digest": content.hexdigest(),
+        "train_digest": train.digest,
         "train_counts": {leaf: counts[leaf] for leaf in taxonomy.leaves},
         "left_out": {leaf: count for leaf, count in counts.items() if leaf not in taxonomy},
         "libraries": {name: version(name) for name in ("torch", "timm", "lightning", "pillow", "numpy")},
