@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 
+from catalens.core.catalog import Catalog
 from catalens.core.preprocess import Preprocess
 from catalens.core.taxonomy import Taxonomy
 from catalens.train.checkpoint import TrainedRun
+from catalens.train.dataset import photos_of
 from catalens.train.model import Classifier
 
 
@@ -39,16 +39,19 @@ def small_network(preprocess: Preprocess, classes: int, *, seed: int = 0, spread
     return model.eval()
 
 
-def small_run(taxonomy: Taxonomy, catalog: dict[str, Any], *, size: int = 32) -> TrainedRun:
-    """What `load_run` gives, without a folder; `catalog` is the path, name and digest that run.json would have."""
+def small_run(catalog: Catalog, taxonomy: Taxonomy | None = None, *, size: int = 32) -> TrainedRun:
+    """What `load_run` gives of a run on `catalog`, without a folder; `taxonomy` where fewer leaves were trained."""
+    taxonomy = taxonomy or catalog.taxonomy
+    train = photos_of(catalog, "train", taxonomy)
     preprocess = Preprocess(size=size)
     info = {
         "settings": {"model": "small", "weights": "/home/someone/w.safetensors", "mode": "full", "seed": 0},
         "epochs": 2,
         "best": {"epoch": 1, "val_top1": 0.5},
-        "train_photos": 48,
+        "train_photos": len(train),
+        "train_digest": train.digest,
         "train_counts": dict.fromkeys(taxonomy.leaves, 6),
         "left_out": {},
-        "catalog": catalog,
+        "catalog": {"path": str(catalog.path), "name": catalog.info.name, "digest": catalog.digest},
     }
     return TrainedRun(small_network(preprocess, len(taxonomy.leaves)), preprocess, taxonomy, info)

@@ -110,7 +110,10 @@ def _limits(training: Mapping[str, Any], calibration: Calibration) -> str:
     if calibration.outside:
         lines.append(f"- {calibration.outside:,} products of `{calibration.part}` are of categories it does not know.")
     if calibration.catalog_digest != training["catalog"]["digest"]:
-        lines.append(f"- Calibrated on another catalog than it was trained on: `{calibration.catalog}`.")
+        lines.append(
+            f"- Calibrated on another catalog than it was trained on, `{calibration.catalog}`: nothing checked "
+            "that it holds none of the photos trained on."
+        )
     return "\n".join(lines)
 
 

@@ -23,6 +23,7 @@ from catalens.export.parity import ParityReport, check_parity
 from catalens.predict.examples import write_examples
 from catalens.predict.session import Session
 from catalens.train.checkpoint import TrainedRun, load_run
+from catalens.train.dataset import photos_of
 
 LIBRARIES = ("torch", "timm", "onnx", "onnxruntime", "numpy", "pillow")
 FROM_RUN = ("settings", "epochs", "best", "seconds", "train_photos", "train_digest", "train_counts")
@@ -57,12 +58,13 @@ def run(
     """Export a run; the catalog is the run's own where none is given.
 
     Raises ParityError if the graph does not answer as the checkpoint does, CatalogError if there is nothing to
-    calibrate on, BundleError if the name is taken; nothing is written then.
+    calibrate on or it was split anew since training, BundleError if the name is taken; nothing is written then.
     """
     if bundle_path.exists() and not settings.overwrite:  # said before the work, not after
         raise BundleError("already exists; choose another name or pass --overwrite", source=str(bundle_path))
     trained = load_run(run_folder, settings.weights)
     catalog = catalog or _catalog_of(trained, run_folder)
+    _see_that_parts_are_those_of_training(trained, catalog)
 
     def fill(folder: Path) -> dict[str, Any]:
         return fill_bundle(
@@ -127,6 +129,18 @@ def _catalog_of(trained: TrainedRun, run_folder: Path) -> Catalog:
             f"the run {run_folder} was trained on it, and it is not there any more; pass --catalog", source=str(path)
         )
     return Catalog(path)
+
+
+def _see_that_parts_are_those_of_training(trained: TrainedRun, catalog: Catalog) -> None:
+    """A catalog that was split anew has photos in calib that the model has learnt: its promises would be empty."""
+    if catalog.digest != trained.info["catalog"]["digest"]:
+        return  # another catalog; the card says so
+    if photos_of(catalog, "train", trained.taxonomy).digest != trained.info["train_digest"]:
+        raise CatalogError(
+            "its part 'train' is not what the run was trained on (was it split anew?), so its other parts may hold "
+            "photos that the model has learnt; train again, or restore the split",
+            source=str(catalog.path),
+        )
 
 
 def _training(trained: TrainedRun, parity: ParityReport) -> dict[str, Any]:

@@ -34,8 +34,7 @@ def catalog(tmp_path: Path) -> Catalog:
 @pytest.fixture
 def run_folder(catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stands for a trained run on `catalog`; `load_run` is tested with train."""
-    info = {"path": str(catalog.path), "name": "striped", "digest": catalog.digest}
-    trained = small_run(catalog.taxonomy, info)
+    trained = small_run(catalog)
     monkeypatch.setattr(export, "load_run", lambda folder, weights: trained)
     return tmp_path / "run"
 
@@ -76,7 +75,7 @@ def test_temperature_is_that_of_the_calibration_part(bundle: Bundle, catalog: Ca
 
 
 def test_without_a_calib_part_it_uses_val_and_says_so(catalog: Catalog, run_folder: Path, tmp_path: Path) -> None:
-    _without_part(catalog, "calib", "train")
+    _without_part(catalog, "calib", "test")
     bundle = export.run(run_folder, tmp_path / "b.bundle", ExportSettings())
     calibration = bundle.manifest.calibration
     assert calibration["part"] == "val"
@@ -87,12 +86,32 @@ def test_without_a_calib_part_it_uses_val_and_says_so(catalog: Catalog, run_fold
 def test_without_val_either_it_is_an_error_and_nothing_is_left(
     catalog: Catalog, run_folder: Path, tmp_path: Path
 ) -> None:
-    _without_part(catalog, "calib", "train")
-    _without_part(Catalog(catalog.path), "val", "train")
+    _without_part(catalog, "calib", "test")
+    _without_part(Catalog(catalog.path), "val", "test")
     before = {path.name for path in tmp_path.iterdir()}
     with pytest.raises(CatalogError, match=r"neither part 'calib' nor 'val' to calibrate on, only \['test', 'train'\]"):
         export.run(run_folder, tmp_path / "b.bundle", ExportSettings())
     assert {path.name for path in tmp_path.iterdir()} == before
+
+
+def test_a_catalog_that_was_split_anew_is_refused(catalog: Catalog, run_folder: Path, tmp_path: Path) -> None:
+    """Products moved from train to calib: the model has learnt them, so a promise on them would mean nothing."""
+    table = catalog.table("splits")
+    parts = table["part"].to_pylist()
+    first, last = parts.index("train"), parts.index("calib")
+    parts[first], parts[last] = "calib", "train"
+    catalog.write_table("splits", pa.table({"product_id": table["product_id"], "part": parts}))
+    with pytest.raises(CatalogError, match="its part 'train' is not what the run was trained on"):
+        export.run(run_folder, tmp_path / "b.bundle", ExportSettings())
+    assert not (tmp_path / "b.bundle").exists()
+
+
+def test_another_catalog_may_calibrate_and_the_card_says_so(run_folder: Path, tmp_path: Path) -> None:
+    other = striped_catalog(tmp_path / "other.catalog", products=72, photos=1, seed=5)
+    bundle = export.run(run_folder, tmp_path / "b.bundle", ExportSettings(), catalog=other)
+    assert bundle.manifest.catalog_digest == other.digest
+    assert bundle.manifest.calibration["products"] == 12
+    assert "another catalog than it was trained on" in (bundle.path / "card.md").read_text()
 
 
 def test_a_graph_that_fails_the_gate_is_not_written(
@@ -119,10 +138,9 @@ def test_the_gate_is_asked(run_folder: Path, tmp_path: Path, monkeypatch: pytest
 
 def test_products_the_model_does_not_know_are_outside(catalog: Catalog, tmp_path: Path) -> None:
     taxonomy = catalog.taxonomy.subset(["mug", "plate", "lamp"])
-    info = {"path": str(catalog.path), "name": "striped", "digest": catalog.digest}
     (tmp_path / "filled").mkdir()
     fields = export.fill_bundle(
-        tmp_path / "filled", small_run(taxonomy, info), catalog, ExportSettings(), name="b", progress=lambda *_: None
+        tmp_path / "filled", small_run(catalog, taxonomy), catalog, ExportSettings(), name="b", progress=lambda *_: None
     )
     assert (fields["calibration"]["products"], fields["calibration"]["outside"]) == (6, 2)
     assert "2 products of `calib`" in (tmp_path / "filled" / "card.md").read_text()
