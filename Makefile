@@ -8,7 +8,6 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(shell command -v uv 2>/dev/null)
-DEMO_FOLDER ?= demo
 
 ifneq ($(UV),)
 # uv does not read pip's configuration: take the wheels that pip was told of.
@@ -31,8 +30,8 @@ endif
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
-demo: .venv/.ready-demo ## Draw a small shop, train on it, and leave a report to look at in demo/.
-	@$(BIN)/catalens demo $(DEMO_FOLDER)
+demo: .venv/.ready-demo ## Draw a shop, run the whole way on it, leave a report in demo/.  ARGS="--products 400" goes to it.
+	@$(BIN)/catalens demo $(ARGS)
 
 test: .venv/.ready-dev ## Run the tests.  ARGS="tests/unit -x" goes to pytest.
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest $(ARGS)

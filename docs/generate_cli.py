@@ -1,4 +1,4 @@
-"""Writes docs/reference/cli.md from the click commands themselves; a test compares the two.
+"""Writes docs/reference/cli.md from the click commands and their settings; a test compares the two.
 
 Run it after a change of an option: `python docs/generate_cli.py`.
 """
@@ -6,13 +6,26 @@ Run it after a change of an option: `python docs/generate_cli.py`.
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import click
+from pydantic.fields import FieldInfo
 
 from catalens.cli.main import VERBS, catalens
 
+SETTINGS = {
+    "demo": "catalens.demo.settings:DemoSettings",
+    "ingest": "catalens.curate.sources:IngestSettings",
+    "split": "catalens.curate.split:SplitSettings",
+    "train": "catalens.train.settings:TrainSettings",
+    "export": "catalens.export.run:ExportSettings",
+    "evaluate": "catalens.evaluate:EvaluateSettings",
+    "predict": "catalens.predict.predictor:PredictSettings",
+    "serve": "catalens.serve.settings:ServeSettings",
+}
 PAGE = Path(__file__).parent / "reference" / "cli.md"
 HEAD = """\
 # Command line
@@ -57,14 +70,34 @@ def section(verb: str, parent: click.Context) -> str:
         lines += ["| option | takes | |\n|---|---|---|", *(row(option) for option in options), ""]
     if command.epilog:
         lines.append(prose(command.epilog))
+    if any(option.name == "config" for option in options):
+        lines += [f"Settings, in a table `[{verb}]` or as `--set {verb}.KEY=VALUE`:\n", settings(verb)]
     return "\n".join(lines)
+
+
+def settings(verb: str) -> str:
+    """Every key of the verb's settings with its default."""
+    module, _, name = SETTINGS[verb].partition(":")
+    fields = getattr(import_module(module), name).model_fields
+    rows = (f"| `{key}` | {default(field)} | {cell(field.description)} |" for key, field in fields.items())
+    return "\n".join(["| key | default | |\n|---|---|---|", *rows, ""])
+
+
+def default(field: FieldInfo) -> str:
+    """As JSON; what is made at run time depends on the machine, and this page must not."""
+    if field.default_factory is not None:
+        return "by the machine"
+    return "" if field.default in (None, (), {}) else f"`{json.dumps(field.default, default=str)}`"
+
+
+def cell(text: str | None) -> str:
+    return (text or "").replace("|", r"\|")
 
 
 def row(option: click.Option) -> str:
     """One option as a line of a table."""
     names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
-    told = (option.help or "").replace("|", r"\|")
-    return f"| {names} | {'' if option.is_flag else value(option)} | {told} |"
+    return f"| {names} | {'' if option.is_flag else value(option)} | {cell(option.help)} |"
 
 
 def value(option: click.Option) -> str:
@@ -78,7 +111,7 @@ def value(option: click.Option) -> str:
 
 def prose(text: str | None) -> str:
     """Help text as Markdown: a paragraph that click keeps as it is (after \\b) becomes a code block."""
-    return "\n".join(_paragraphs(inspect.cleandoc(text or ""))) + "\n"
+    return "\n".join(_paragraphs(inspect.cleandoc(text or "")))
 
 
 def _paragraphs(text: str) -> Iterator[str]:

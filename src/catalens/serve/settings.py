@@ -20,7 +20,9 @@ class ServeSettings(Settings):
     port: int = Field(default=8000, ge=0, le=65535, description="0 takes a free one")
     max_bytes: int = Field(default=32 * 2**20, ge=1, description="of a request's body, all photos together")
     max_photos: int = Field(default=16, ge=1)
-    workers: int = Field(default=min(4, os.cpu_count() or 1), ge=1, description="requests worked on at the same time")
+    workers: int = Field(
+        default_factory=lambda: min(4, os.cpu_count() or 1), ge=1, description="requests worked on at the same time"
+    )
     queue: int = Field(default=32, ge=0, description="requests that may wait for a worker; more are refused with 503")
     threads: int | None = Field(default=None, ge=1, description="of one run of the graph; all cores where not given")
     promise: float = Field(default=DEFAULT_PROMISE, gt=0, lt=1, description="where the request names none")
