@@ -70,14 +70,15 @@ def _fit_level(
     order = np.argsort(-confidence, kind="stable")
     confidence, correct = confidence[order], correct[order]
     errors = np.cumsum(~correct)
-    best = LevelRule(level, None)
+    accepted = 0
     for count in _sequence(confidence, precision, delta):
-        wrong = int(errors[count - 1])
-        if at_most(wrong, count, 1 - precision) > delta:
+        if at_most(int(errors[count - 1]), count, 1 - precision) > delta:
             break
-        right = count - wrong
-        best = LevelRule(level, float(confidence[count - 1]), count, right, lower_bound(right, count, delta))
-    return best
+        accepted = count
+    if not accepted:
+        return LevelRule(level, None)
+    right = accepted - int(errors[accepted - 1])
+    return LevelRule(level, float(confidence[accepted - 1]), accepted, right, lower_bound(right, accepted, delta))
 
 
 def _sequence(confidence: npt.NDArray[np.float64], precision: float, delta: float) -> list[int]:
