@@ -22,9 +22,10 @@ class Decision:
     """What to do with a product.
 
     `file`: put it into `node`, at whose `level` the promise holds.  `suggest`: no level's promise is kept, the labels
-    are suggestions for a person.  `review`: photos disagree or some could not be read.  `reject`: no photo could be
-    used.  `confidence` is the calibrated probability of `node`; `promise` the precision promised, None if nothing is
-    filed.
+    are suggestions for a person.  `review`: photos are each sure of another leaf.  `reject`: no photo could be used;
+    one that could not be read beside others is a finding, and does not stop filing.  `confidence` is the calibrated
+    probability of `node`, of the best label where nothing is filed; `promise` the precision promised, None if nothing
+    is filed.
     """
 
     action: Action
