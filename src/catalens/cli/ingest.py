@@ -39,8 +39,9 @@ def command(
     An ingest that was interrupted goes on where it was when run again.
 
     \b
-    catalens ingest photos/ shop.catalog
-    catalens ingest listings.csv shop.catalog --category-column label --seller-column sender_id
+    Example:
+      catalens ingest photos/ shop.catalog
+      catalens ingest listings.csv shop.catalog --category-column label --seller-column sender_id
     """
     from catalens.curate.ingest import run
     from catalens.curate.sources import IngestSettings

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -222,7 +221,7 @@ def test_two_ingests_do_not_write_one_catalog(tmp_path: Path, catalog: Path) -> 
 
 
 @pytest.fixture
-def moments(tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
+def moments(tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Copies of the catalog's folder as it is before every rename and deletion of a file that an ingest makes.
 
     That is what a kill would leave: between two of them only a ".partial" grows.
@@ -240,7 +239,7 @@ def moments(tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
     photographed("replace")
     photographed("unlink")
-    yield taken
+    return taken
 
 
 @pytest.mark.parametrize("build", [bson_dump, table_dump], ids=["bson", "table"])

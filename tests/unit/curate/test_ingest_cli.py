@@ -8,13 +8,19 @@ from pathlib import Path
 import pytest
 from tests.builders.dumps import fashion_dump, table_dump
 
+from catalens.cli.ingest import FORMATS
 from catalens.cli.main import main
+from catalens.curate.sources import SOURCES
 
 
 def call(*arguments: object) -> int:
     with pytest.raises(SystemExit) as ended:
         main([str(argument) for argument in arguments])
     return int(ended.value.code or 0)
+
+
+def test_every_reader_can_be_asked_for() -> None:
+    assert set(FORMATS) == {"auto", *SOURCES}
 
 
 def test_the_summary_tells_a_person_what_became_of_the_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
