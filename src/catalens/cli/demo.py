@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
     from catalens.demo.settings import DemoSettings
 
 MARK = "demo.json"  # a folder with this file is ours to clear
+# threads that wait by spinning make a busy machine several times slower
+_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
 MADE = ("dump", "shop.catalog", "run", "shop.bundle", "shop.index", "test-photos.txt", "report.html", MARK)
 
 
 @click.command()
-@click.option("--out", type=FOLDER, default=Path("demo"), show_default=True, help="The folder that everything goes into.")
+@click.option(
+    "--out", type=FOLDER, default=Path("demo"), show_default=True, help="The folder that everything goes into."
+)
 @click.option("--seed", type=int, help="Another number, another shop.")
 @click.option("--products", type=int, help="How many products to draw.")
 @click.option("--epochs", type=int, help="How long to train.")
@@ -135,9 +140,8 @@ class Steps:
         self.said.append(line)
         say(f"\n$ {line}")
         with (feed or Path("/dev/null")).open("rb") as source:
-            done = subprocess.run(
-                [sys.executable, "-m", "catalens", *words], stdin=source, stdout=subprocess.PIPE, check=False
-            )
+            command = [sys.executable, "-m", "catalens", *words]
+            done = subprocess.run(command, stdin=source, stdout=subprocess.PIPE, env=_ENVIRONMENT, check=False)
         if done.returncode:
             say(f"\nThe demo stops: this command ended with {done.returncode}.")
             raise click.exceptions.Exit(done.returncode)
@@ -149,7 +153,9 @@ def _clear(out: Path) -> None:
     from catalens.core.errors import ConfigError
 
     if out.exists() and any(out.iterdir()) and not (out / MARK).exists():
-        raise ConfigError("is not empty and holds no earlier demo; choose another with --out", source=str(out), key="out")
+        raise ConfigError(
+            "is not empty and holds no earlier demo; choose another with --out", source=str(out), key="out"
+        )
     out.mkdir(parents=True, exist_ok=True)
     for name in MADE[:-1]:
         for path in (out / name, out / f".{name}.partial"):

@@ -30,7 +30,7 @@ class Answer:
         return str(self.said["labels"][0]["id"])
 
     def verdict(self, path: Sequence[str]) -> Verdict:
-        """Right: filed at the product's own category.  Doubtful: filed above it, or not filed.  Wrong: filed elsewhere."""
+        """Right: filed at its own category.  Doubtful: filed above that, or not filed.  Wrong: filed elsewhere."""
         decision = self.said["decision"]
         if decision["action"] != "file":
             return "doubtful"
@@ -81,7 +81,7 @@ def write_report(
             made_by=made_by,
             evaluation=evaluation,
             epochs=tuple(_epochs(metrics)),
-            confused=tuple(_confused(catalog, photos, evaluation["confusions"], known)),
+            confused=tuple(_confused(photos, evaluation["confusions"], known)),
             best=tuple(_categories(photos, reversed(evaluation["per_class"]), known)),
             worst=tuple(_categories(photos, evaluation["per_class"], known)),
             examples=tuple(_examples(catalog, photos, known)),
@@ -130,19 +130,20 @@ def _epochs(metrics: Path) -> Iterator[Epoch]:
             )
 
 
-def _confused(
-    catalog: Catalog, photos: _Photos, confusions: Sequence[Mapping[str, Any]], known: Sequence[Answer]
-) -> Iterator[Confused]:
+def _confused(photos: _Photos, confusions: Sequence[Mapping[str, Any]], known: Sequence[Answer]) -> Iterator[Confused]:
     for pair in confusions[:PAIRS]:
         example = next((a for a in known if a.truth == pair["truth"] and a.best == pair["predicted"]), None)
         if example is not None:
-            names = (catalog.taxonomy[pair[side]].name() for side in ("truth", "predicted"))
-            yield Confused(photos.first(example.product), photos.of_leaf(pair["predicted"]), *names, pair["count"])
+            yield Confused(
+                photos.first(example.product),
+                photos.of_leaf(pair["predicted"]),
+                pair["truth_path"][-1],
+                pair["predicted_path"][-1],
+                pair["count"],
+            )
 
 
-def _categories(
-    photos: _Photos, rows: Iterable[Mapping[str, Any]], known: Sequence[Answer]
-) -> Iterator[Shown]:
+def _categories(photos: _Photos, rows: Iterable[Mapping[str, Any]], known: Sequence[Answer]) -> Iterator[Shown]:
     shown = [row for row in rows if row["support"]][:CATEGORIES]
     for row in shown:
         example = next(answer for answer in known if answer.truth == row["id"])

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageFilter
 
+from catalens.demo.material import Floats, vector
 from catalens.demo.mesh import Item, rotation
-
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A photo's size in pixels, the angles in degrees, the focal length in pixels, and the product's shift in the frame."""
+    """Size and focal length in pixels, angles in degrees, and the product's shift as a share of the frame."""
 
     width: int
     height: int
@@ -37,8 +35,8 @@ class View:
         """World points [V, 3] -> pixels [V, 2] and distance from the camera [V]."""
         seen = (points - target) @ self.turn.T
         depth = self.distance - seen[:, 2]
-        centre = np.float32([self.width * (0.5 + self.shift[0]), self.height * (0.5 + self.shift[1])])
-        pixels = centre + np.float32([1, -1]) * seen[:, :2] * (self.focal / depth)[:, None]
+        centre = vector(self.width * (0.5 + self.shift[0]), self.height * (0.5 + self.shift[1]))
+        pixels = centre + vector(1, -1) * seen[:, :2] * (self.focal / depth)[:, None]
         return pixels, depth
 
     def rays(self, target: Floats, step: int) -> tuple[Floats, Floats]:
@@ -47,7 +45,7 @@ class View:
         y = np.arange(0, self.height, step, dtype=np.float32) - self.height * (0.5 + self.shift[1])
         across, down = np.meshgrid(x / self.focal, y / self.focal)
         directions = np.stack([across, -down, np.full_like(across, -1)], axis=-1) @ self.turn
-        origin = target + self.turn.T @ np.float32([0, 0, self.distance])
+        origin = target + self.turn.T @ vector(0, 0, self.distance)
         return origin, directions
 
 
@@ -108,7 +106,7 @@ def develop(linear: Floats, settings: Finish, size: tuple[int, int], rng: np.ran
     height, width = linear.shape[:2]
     y, x = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     falloff = 1 - settings.vignette * (x * x + y * y) / 2
-    light = linear * np.float32(settings.gains) * falloff[..., None].astype(np.float32)
+    light = linear * vector(*settings.gains) * falloff[..., None].astype(np.float32)
     light = light / (1 + 0.18 * light * light)  # highlights roll off as film does
     picture = Image.fromarray((np.sqrt(np.clip(light, 0, 1)) * np.float32(255)).astype(np.uint8))
     picture = picture.resize(size, Image.Resampling.BICUBIC)
@@ -122,7 +120,7 @@ def develop(linear: Floats, settings: Finish, size: tuple[int, int], rng: np.ran
 
 @lru_cache(maxsize=1)
 def _grain() -> Floats:
-    """Noise of a sensor, float32 [1024, 1024, 3]: fine in brightness, coarser in colour; a photo shows a piece of it."""
+    """A sensor's noise, float32 [1024, 1024, 3]: fine in brightness, coarser in colour; a photo shows a piece."""
     rng = np.random.default_rng(5)
     fine = rng.standard_normal((1024, 1024, 1), dtype=np.float32)
     coarse = rng.standard_normal((512, 512, 3), dtype=np.float32).repeat(2, axis=0).repeat(2, axis=1)

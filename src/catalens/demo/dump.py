@@ -1,4 +1,4 @@
-"""The shop's dump, as a marketplace would hand it over: a table, a folder of photos, and everything that goes wrong in one.
+"""The shop's dump, as a marketplace would hand it over: a table, photos, and everything that goes wrong in one.
 
 products.csv               product_id, department, family, kind, seller, image: one row a photo
 photos/P00017/1.jpg        1 to 4 photos a product; some broken, some copies, some turned, grey or cut out
@@ -90,7 +90,7 @@ def _draw_product(folder: Path, seed: int, index: int) -> list[tuple[str, ...]]:
     item = kind.draw(rng)
     product, seller = f"P{index:05d}", _SELLERS[int(rng.integers(len(_SELLERS)))]
     (folder / "photos" / product).mkdir(parents=True)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for position in range(1, 1 + int(rng.choice([1, 2, 3, 4], p=_PHOTO_SHARES))):
         ending, data = draw_photo(item, rng, first=position == 1)
         path = f"photos/{product}/{position}{ending}"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+Floats = npt.NDArray[Any]  # float32; the shape is said where it is used
 Colour = tuple[float, float, float]  # sRGB in [0, 1]
 TILE = 256
 
@@ -30,6 +31,11 @@ class Material:
     bump: float = 0.0
     alpha: float = 1.0
     glow: float = 0.0
+
+
+def vector(*values: float) -> Floats:
+    """float32 [n]."""
+    return np.array(values, dtype=np.float32)
 
 
 @lru_cache(maxsize=8)
@@ -53,14 +59,16 @@ def noise_tile(kind: str) -> Floats:
 def sample(kind: str, u: Floats, v: Floats) -> Floats:
     """The tile's value at (u, v); a whole number is one repeat."""
     column, row = ((TILE * place).astype(np.int32) % TILE for place in (u, v))
-    return noise_tile(kind)[row, column]
+    values: Floats = noise_tile(kind)[row, column]
+    return values
 
 
 def albedo(material: Material, uv: Floats, points: Floats) -> Floats:
     """Linear-light colours float32 [P, 3] at P surface places, `uv` [P, 2] and object-space `points` [P, 3]."""
-    first, second = (np.float32(colour) ** 2 for colour in (material.colour, material.second))
+    first, second = (vector(*colour) ** 2 for colour in (material.colour, material.second))
     weight = PATTERNS[material.pattern](uv, points, material.scale)[:, None]
-    return first + (second - first) * weight
+    mixed: Floats = first + (second - first) * weight
+    return mixed
 
 
 def _plain(uv: Floats, points: Floats, scale: float) -> Floats:

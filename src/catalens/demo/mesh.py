@@ -13,9 +13,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from catalens.demo.material import Material
+from catalens.demo.material import Floats, Material, vector
 
-Floats = npt.NDArray[np.float32]
 Point = tuple[float, float, float]
 Pose = Literal["stand", "flat", "hang"]
 
@@ -24,8 +23,8 @@ Pose = Literal["stand", "flat", "hang"]
 class Part:
     """One surface of one material.
 
-    `points`, `normals` float32 [V, 3]; `uv` float32 [V, 2] in [0, 1]; `quads` int32 [F, 4] into them.  Where surfaces lie
-    close together, the one of the higher `layer` is painted over the other.
+    `points`, `normals` float32 [V, 3]; `uv` float32 [V, 2] in [0, 1]; `quads` int32 [F, 4] into them.
+    Where surfaces lie close together, the one of the higher `layer` is painted over the other.
     """
 
     points: Floats
@@ -40,7 +39,7 @@ class Part:
         return replace(self, layer=self.layer + 1)
 
     def moved(self, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Part:
-        return replace(self, points=self.points + np.float32([x, y, z]))
+        return replace(self, points=self.points + vector(x, y, z))
 
     def turned(self, axis: Literal["x", "y", "z"], degrees: float) -> Part:
         """Rotated about an axis through the origin."""
@@ -49,7 +48,7 @@ class Part:
 
     def mirrored(self) -> Part:
         """The left shoe for the right one: x is negated."""
-        flip = np.float32([-1, 1, 1])
+        flip = vector(-1, 1, 1)
         return replace(self, points=self.points * flip, normals=self.normals * flip)
 
 
@@ -78,7 +77,7 @@ class Item:
         points = np.concatenate([part.points for part in self.parts])
         low, high = points.min(axis=0), points.max(axis=0)
         scale = np.float32(1 / (high - low).max())
-        anchor = np.float32([(low[0] + high[0]) / 2, low[1], (low[2] + high[2]) / 2])
+        anchor = vector((low[0] + high[0]) / 2, low[1], (low[2] + high[2]) / 2)
         return tuple(replace(part, points=(part.points - anchor) * scale) for part in self.parts)
 
 
@@ -185,7 +184,7 @@ def tube(
 
 def ribbon(path: Floats, across: Point, material: Material) -> Part:
     """A band along a path of A points, `across` wide, slightly domed."""
-    side = np.float32(across)
+    side = vector(*across)
     shares = np.linspace(-0.5, 0.5, 6)
     return surface(np.stack([path * (1 - 0.06 * (2 * share) ** 4) + share * side for share in shares]), material)
 
@@ -198,7 +197,7 @@ def _across(heading: Floats) -> Floats:
 
 def box(size: Point, material: Material, *, bevel: float = 0.04, cuts: int = 5) -> tuple[Part, ...]:
     """Six faces of a box with rounded edges, centred; `size` is width, height, depth, `bevel` a length."""
-    half = np.float32(size) / 2
+    half = vector(*size) / 2
     radius = np.float32(min(bevel, half.min() * 0.99))
     line = np.concatenate([[-1.0, -0.97], np.linspace(-0.9, 0.9, cuts), [0.97, 1.0]]).astype(np.float32)
     a, b = np.meshgrid(line, line, indexing="ij")
@@ -229,14 +228,14 @@ def ellipse(centre: Point, across: Point, along: Point, *, power: float = 2.0, c
     """float32 [count, 3]: a superellipse spanned by two half-axes; `power` 2 is round, 4 nearly a rectangle."""
     angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
     cos, sin = (np.sign(wave) * np.abs(wave) ** (2 / power) for wave in (np.cos(angle), np.sin(angle)))
-    return (np.float32(centre) + np.outer(cos, across) + np.outer(sin, along)).astype(np.float32)
+    return (vector(*centre) + np.outer(cos, across) + np.outer(sin, along)).astype(np.float32)
 
 
 def ball(radius: float, material: Material, *, squash: Point = (1, 1, 1), rings: int = 22) -> Part:
     """A sphere, or with `squash` an ellipsoid, centred."""
     angle = np.linspace(-np.pi / 2, np.pi / 2, rings)
     part = lathe([(radius * float(np.cos(a)), radius * float(np.sin(a))) for a in angle], material)
-    stretch = np.float32(squash)
+    stretch = vector(*squash)
     normals = part.normals / stretch
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
     return replace(part, points=part.points * stretch, normals=normals)

@@ -13,11 +13,10 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
 from catalens.demo.camera import View
-from catalens.demo.material import Material, albedo, sample
+from catalens.demo.material import Floats, Material, albedo, sample, vector
 from catalens.demo.mesh import Item, Part, rotation
 from catalens.demo.scene import Light, Scene, backdrop
 
-Floats = npt.NDArray[np.float32]
 _SHADOW_SIDE = 144  # pixels of the light's picture, which is _SHADOW_SPAN product lengths wide
 _SHADOW_SPAN = 2.6
 _BACKDROP_STEP = 2
@@ -62,7 +61,7 @@ def _assemble(item: Item, yaw: float) -> _Solid:
     normals = np.concatenate([part.normals for part in parts]) @ turn.T
     world = points @ turn.T
     low, high = world.min(axis=0), world.max(axis=0)
-    world -= np.float32([(low[0] + high[0]) / 2, low[1], (low[2] + high[2]) / 2])
+    world -= vector((low[0] + high[0]) / 2, low[1], (low[2] + high[2]) / 2)
     offsets = np.cumsum([0, *(len(part.points) for part in parts)])
     quads = np.concatenate([part.quads + start for part, start in zip(parts, offsets, strict=False)])
     kinds = {id(part.material): part.material for part in parts}
@@ -88,7 +87,7 @@ class _LightView:
 
     def __init__(self, solid: _Solid, light: Light) -> None:
         towards = light.towards
-        side = np.cross(np.float32([0, 1, 0]), towards)
+        side = np.cross(vector(0, 1, 0), towards)
         side /= max(float(np.linalg.norm(side)), 1e-6)
         self._axes = np.stack([side, np.cross(towards, side), towards]).astype(np.float32)
         self._middle = solid.world.mean(axis=0)
@@ -198,7 +197,10 @@ def _paint(
 def _interpolate(
     attributes: Floats, quads: npt.NDArray[np.int32], corners: Floats, faces: npt.NDArray[np.int32], places: Floats
 ) -> Floats:
-    """Vertex attributes [V, K] -> [P, K] at pixel places [P, 2]: for each face the least-squares plane through its corners."""
+    """Vertex attributes [V, K] -> [P, K] at pixel places [P, 2].
+
+    Within a face they run along the least-squares plane through its corners.
+    """
     seen = np.zeros(len(quads), np.bool_)
     seen[faces] = True
     used = np.flatnonzero(seen)
@@ -248,7 +250,7 @@ def _shade(
 
 
 def _surroundings(mirror: Floats, light: Light, gloss: Floats) -> Floats:
-    """What a mirror would show in each direction [P, 3]: dark floor, light sky, one bright softbox; rougher is softer."""
+    """What a mirror shows in each direction [P, 3]: dark floor, light sky, a bright softbox; softer if rough."""
     towards_light = mirror @ light.towards
     width = 0.04 + 0.25 * (1 - gloss)
     box = np.clip((towards_light - 0.93 + width / 2) / width, 0, 1)

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
-from catalens.demo.material import Colour, sample
+from catalens.demo.material import Colour, Floats, sample, vector
 from catalens.demo.mesh import Pose
 
-Floats = npt.NDArray[np.float32]
 FLOORS = ("plain", "wood", "cloth", "stone")
 WOODS: tuple[Colour, ...] = ((0.72, 0.53, 0.36), (0.52, 0.35, 0.22), (0.82, 0.70, 0.54), (0.38, 0.26, 0.19))
 PLAINS: tuple[Colour, ...] = (
-    (0.93, 0.93, 0.92), (0.88, 0.87, 0.85), (0.80, 0.84, 0.86), (0.90, 0.85, 0.78), (0.74, 0.78, 0.72), (0.86, 0.78, 0.78),
+    (0.93, 0.93, 0.92), (0.88, 0.87, 0.85), (0.80, 0.84, 0.86),
+    (0.90, 0.85, 0.78), (0.74, 0.78, 0.72), (0.86, 0.78, 0.78),
 )  # fmt: skip
 CLOTHS: tuple[Colour, ...] = ((0.85, 0.82, 0.76), (0.60, 0.64, 0.68), (0.45, 0.48, 0.46), (0.78, 0.70, 0.64))
 
@@ -70,17 +69,12 @@ def arrange(pose: Pose, rng: np.random.Generator, *, first: bool) -> Scene:
 
 def _light(rng: np.random.Generator) -> Light:
     side, height = rng.uniform(-75, 75), rng.uniform(35, 75)
-    towards = np.float32(
-        [
-            np.sin(np.radians(side)) * np.cos(np.radians(height)),
-            np.sin(np.radians(height)),
-            np.cos(np.radians(side)) * np.cos(np.radians(height)),
-        ]
-    )
+    round_, up = np.radians(side), np.radians(height)
+    towards = vector(np.sin(round_) * np.cos(up), np.sin(up), np.cos(round_) * np.cos(up))
     warm = rng.normal(0, 0.06)
     hard = rng.uniform(0.45, 0.95)
-    key = np.float32([1 + warm, 1, 1 - warm]) * hard
-    fill = np.float32([1 - warm / 2, 1, 1 + warm]) * (1.08 - 0.72 * hard)
+    key = vector(1 + warm, 1, 1 - warm) * hard
+    fill = vector(1 - warm / 2, 1, 1 + warm) * (1.08 - 0.72 * hard)
     return Light(towards, key, fill, fill * 0.55)
 
 
@@ -115,7 +109,7 @@ def _sweep(scene: Scene, directions: Floats, lit: Floats) -> Floats:
     y, x = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     glow = 1.0 - 0.10 * (x * x + (y + 0.2) ** 2)
     level = 0.35 * lit + 0.65  # a studio lights its paper separately
-    return (np.float32(scene.floor_colour) ** 2 * level * glow[..., None]).astype(np.float32)
+    return (vector(*scene.floor_colour) ** 2 * level * glow[..., None]).astype(np.float32)
 
 
 def _floor(scene: Scene, places: Floats) -> Floats:
@@ -123,7 +117,7 @@ def _floor(scene: Scene, places: Floats) -> Floats:
     angle = np.radians(scene.spin)
     u = places[:, 0] * np.cos(angle) - places[:, 1] * np.sin(angle) + scene.seed % 7
     v = places[:, 0] * np.sin(angle) + places[:, 1] * np.cos(angle) + scene.seed % 11
-    colour = np.float32(scene.floor_colour) ** 2
+    colour = vector(*scene.floor_colour) ** 2
     if scene.floor == "wood":
         plank = np.floor(v / 0.42)
         shift = np.sin(plank * 12.9898 + scene.seed) * 43.7
@@ -153,7 +147,7 @@ def _behind(scene: Scene, origin: Floats, directions: Floats, to_wall: Floats) -
     skirting = (y < 0.16) & (scene.seed % 3 == 0)
     tone = np.where(skirting, 1.06, tone) - 0.35 * np.exp(-np.maximum(y, 0) * 14)
     facing = scene.light.fill + scene.light.key * max(float(scene.light.towards[2]), 0.15)
-    return np.float32(scene.wall_colour) ** 2 * tone[..., None] * facing
+    return vector(*scene.wall_colour) ** 2 * tone[..., None] * facing
 
 
 @lru_cache(maxsize=12)

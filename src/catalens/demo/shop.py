@@ -1,4 +1,4 @@
-"""What the drawn shop sells, in three levels.  Neighbours are meant to be confused now and then: mug and cup, chair and stool."""
+"""What the drawn shop sells, in three levels.  Some neighbours are easy to confuse: mug and cup, chair and stool."""
 
 from __future__ import annotations
 

@@ -11,6 +11,20 @@ from PIL import Image, ImageDraw, ImageFilter
 from catalens.demo.material import TILE, noise_tile
 
 SIZE = (400, 300)
+_WORDS = (
+    "delivery",
+    "within",
+    "three",
+    "working",
+    "days",
+    "returns",
+    "accepted",
+    "see",
+    "size",
+    "chart",
+    "prices",
+    "tax",
+)
 
 
 def landscape(rng: Generator) -> Image.Image:
@@ -87,11 +101,10 @@ def page(rng: Generator) -> Image.Image:
     """A screenshot of text: a listing photo that is no photo."""
     picture = Image.new("RGB", SIZE, (250, 250, 248))
     draw = ImageDraw.Draw(picture)
-    words = ["delivery", "within", "three", "working", "days", "returns", "accepted", "size", "chart", "see", "below", "all", "prices", "include", "tax"]
     draw.rectangle((0, 0, SIZE[0], 34), fill=tuple(int(v) for v in rng.uniform(30, 190, 3)))
-    draw.text((14, 10), str(rng.choice(words)).upper() + " " + str(rng.choice(words)).upper(), fill="white")
+    draw.text((14, 10), str(rng.choice(_WORDS)).upper() + " " + str(rng.choice(_WORDS)).upper(), fill="white")
     for line in range(17):
-        text = " ".join(str(rng.choice(words)) for _ in range(int(rng.integers(3, 11))))
+        text = " ".join(str(rng.choice(_WORDS)) for _ in range(int(rng.integers(3, 11))))
         draw.text((14, 48 + 14 * line), text, fill=(60, 60, 64))
     return picture
 

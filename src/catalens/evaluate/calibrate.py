@@ -60,10 +60,14 @@ def ece(confidence: Floats, correct: npt.NDArray[np.bool_], bins: int = 15) -> f
 
 
 def reliability(confidence: Floats, correct: npt.NDArray[np.bool_], bins: int = 10) -> list[dict[str, float]]:
-    """Bins of equal width in confidence that hold products: their mean `confidence`, `accuracy` and how many, `products`."""
+    """Bins of equal width: the mean `confidence` and the `accuracy` of their `products`; empty bins are left out."""
     which = np.minimum((np.asarray(confidence) * bins).astype(np.int64), bins - 1)
     return [
-        {"confidence": float(confidence[here].mean()), "accuracy": float(correct[here].mean()), "products": int(here.sum())}
+        {
+            "confidence": float(confidence[here].mean()),
+            "accuracy": float(correct[here].mean()),
+            "products": int(here.sum()),
+        }
         for here in (which == number for number in np.unique(which))
     ]
 

@@ -1,4 +1,4 @@
-"""Line and bar plots as inline SVG: no script, no library, colours from the page, so that they follow light and dark."""
+"""Line plots as inline SVG: no script, no library, colours from the page, so that they follow light and dark."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 14, 14, 42
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Points (x, y) under one name.  `style` is a class of the page: "a", "b", "c" or "guide"; `dots` marks the points."""
+    """Points (x, y) under a name.  `style` is a class of the page: "a", "b" or "guide"; `dots` marks the points."""
 
     name: str
     points: tuple[tuple[float, float], ...]
@@ -101,7 +101,6 @@ def _marks(line: Line, x: Axis, y: Axis) -> list[str]:
     if line.dots:
         for (px, py), (vx, vy) in zip(places, line.points, strict=True):
             words = f"{line.name}: {x.form.format(vx)}, {y.form.format(vy)}"
-            marks.append(
-                f'<circle class="dot {line.style}" cx="{px:.1f}" cy="{py:.1f}" r="4"><title>{escape(words)}</title></circle>'
-            )
+            dot = f'<circle class="dot {line.style}" cx="{px:.1f}" cy="{py:.1f}" r="4">'
+            marks.append(f"{dot}<title>{escape(words)}</title></circle>")
     return marks

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from catalens.core.image import decode
-from catalens.core.taxonomy import SEPARATOR
 from catalens.evaluate.plots import Axis, Line, percent_axis, plot, value_axis
 
 if TYPE_CHECKING:
@@ -86,17 +85,19 @@ def training(epochs: Sequence[Epoch]) -> str:
     step = max(1, -(-len(numbers) // 8))
     x = Axis("epoch", min(numbers) - 0.01, max(numbers) + 0.01, tuple(float(n) for n in numbers[step - 1 :: step]))
     losses = [value for epoch in epochs for value in (epoch.train_loss, epoch.val_loss)]
-    loss = plot(
-        "Loss per epoch", x, value_axis("loss", losses),
-        (Line("training", tuple((e.number, e.train_loss) for e in epochs), "a"), Line("validation", tuple((e.number, e.val_loss) for e in epochs), "b")),
-    )  # fmt: skip
-    right = plot(
-        "Accuracy per epoch", x, percent_axis("right"),
-        (Line("training", tuple((e.number, e.train_top1) for e in epochs), "a"), Line("validation", tuple((e.number, e.val_top1) for e in epochs), "b")),
-    )  # fmt: skip
+    loss = (
+        Line("training", tuple((epoch.number, epoch.train_loss) for epoch in epochs), "a"),
+        Line("validation", tuple((epoch.number, epoch.val_loss) for epoch in epochs), "b"),
+    )
+    right = (
+        Line("training", tuple((epoch.number, epoch.train_top1) for epoch in epochs), "a"),
+        Line("validation", tuple((epoch.number, epoch.val_top1) for epoch in epochs), "b"),
+    )
     return _two(
-        loss + reading("Both should fall; validation that rises again has learnt by heart."),
-        right + reading("Training photos are altered on purpose, so validation may well be ahead."),
+        plot("Loss per epoch", x, value_axis("loss", losses), loss)
+        + reading("Both should fall; validation that rises again has learnt by heart."),
+        plot("Accuracy per epoch", x, percent_axis("right"), right)
+        + reading("Training photos are altered on purpose, so validation may well be ahead."),
     )
 
 
@@ -124,10 +125,13 @@ def reliability(evaluation: Mapping[str, Any]) -> str:
         return ""
     before, after = (tuple((b["confidence"], b["accuracy"]) for b in bins[when]) for when in ("before", "after"))
     raw = evaluation["before_temperature"]
-    picture = plot(
-        "Confidence against accuracy", percent_axis("what it says"), percent_axis("how often it is right"),
-        (Line("before calibration", before, "b", dots=True), Line("after", after, "a", dots=True), Line("honest", ((0.0, 0.0), (1.0, 1.0)), "guide")),
-    )  # fmt: skip
+    lines = (
+        Line("before calibration", before, "b", dots=True),
+        Line("after", after, "a", dots=True),
+        Line("honest", ((0.0, 0.0), (1.0, 1.0)), "guide"),
+    )
+    axes = percent_axis("what it says"), percent_axis("how often it is right")
+    picture = plot("Confidence against accuracy", *axes, lines)
     rows = [
         ["before", f"{raw['ece']:.3f}", f"{raw['nll']:.3f}"],
         ["after", f"{evaluation['ece']:.3f}", f"{evaluation['nll']:.3f}"],
@@ -144,12 +148,14 @@ def confused(pairs: Sequence[Confused]) -> str:
     if not pairs:
         return ""
     shown = "".join(
-        f'<figure class="photo"><div class="pair">{image(pair.photo, pair.truth)}{image(pair.other, pair.predicted)}</div>'
-        f"<figcaption><b>{escape(pair.truth)}</b>taken for {escape(pair.predicted)}, {times(pair.count)}</figcaption></figure>"
+        '<figure class="photo"><div class="pair">'
+        f"{image(pair.photo, pair.truth)}{image(pair.other, pair.predicted)}</div>"
+        f"<figcaption><b>{escape(pair.truth)}</b>taken for {escape(pair.predicted)}, {times(pair.count)}</figcaption>"
+        "</figure>"
         for pair in pairs
     )
     return f'<div class="photos wide">{shown}</div>' + reading(
-        "Left: the product that was taken for something else. Right: a product that really is what it was taken for."
+        "Left: the product that was taken for something else. Right: one that really is what it was taken for."
     )
 
 
@@ -180,7 +186,10 @@ def set_aside(causes: Mapping[str, int] | None) -> str:
 def strangers(shown: Sequence[Shown]) -> str:
     if not shown:
         return ""
-    words = "None of these is sold here. What is not filed goes to a person; what is filed is a mistake that the promise does not cover."
+    words = (
+        "None of these is sold here. What is not filed goes to a person; "
+        "what is filed is a mistake that the promise does not cover."
+    )
     return photos(shown) + reading(words)
 
 
@@ -211,11 +220,8 @@ def image(data: bytes, alt: str) -> str:
 def _photo(one: Shown) -> str:
     verdict = f'<span class="{one.verdict}">{one.verdict}</span><br>' if one.verdict else ""
     lines = "<br>".join(escape(line) for line in one.lines)
-    return f'<figure class="photo">{image(one.photo, one.title)}<figcaption><b>{escape(one.title)}</b>{verdict}{lines}</figcaption></figure>'
-
-
-def path(names: Sequence[str]) -> str:
-    return SEPARATOR.join(names)
+    words = f"<figcaption><b>{escape(one.title)}</b>{verdict}{lines}</figcaption>"
+    return f'<figure class="photo">{image(one.photo, one.title)}{words}</figure>'
 
 
 def percent(value: float) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from catalens.demo.items.palette import CLOTHS, METALS, cloth, dark, leather, pick
-from catalens.demo.material import Material
+from catalens.demo.items.palette import CLOTHS, METALS, cloth, dark, leather, pick, shaded
+from catalens.demo.material import Material, vector
 from catalens.demo.mesh import Item, Part, ball, box, curve, ellipse, lathe, loft, ribbon, tube
 
 LAID_OUT = (58.0, 86.0)
@@ -14,8 +14,15 @@ LAID_OUT = (58.0, 86.0)
 
 def _torso(width: float, length: float, cloth: Material, *, neck: float, depth: float = 0.09) -> Part:
     """The body of a garment lying flat, hem at y = 0, shoulders sloping to the neck."""
-    rows = [(0.0, width), (0.04, width * 1.01), (length * 0.5, width * 0.97), (length * 0.74, width),
-            (length * 0.88, width * 1.04), (length * 0.95, width * 0.72), (length, neck)]  # fmt: skip
+    rows = [
+        (0.0, width),
+        (0.04, width * 1.01),
+        (length * 0.5, width * 0.97),
+        (length * 0.74, width),
+        (length * 0.88, width * 1.04),
+        (length * 0.95, width * 0.72),
+        (length, neck),
+    ]
     line = curve([(w, y, 0) for y, w in rows], 22)
     return loft([ellipse((0, float(y), 0), (float(w), 0, 0), (0, 0, depth), power=3.2) for w, y, _ in line], cloth)
 
@@ -32,7 +39,7 @@ def _sleeve(side: int, width: float, length: float, reach: tuple[float, float], 
 def _collar(length: float, neck: float, inside: Material, rim: Material) -> tuple[Part, ...]:
     """The opening at the neck: its dark inside, and a rib round it."""
     ring = ellipse((0, length - 0.01, 0.06), (neck * 0.94, 0, 0), (0, -0.11, 0.02))
-    hole = loft([ring, ring * np.float32([0.5, 1, 1])], inside).moved(z=0.02).over().over()
+    hole = loft([ring, ring * vector(0.5, 1, 1)], inside).moved(z=0.02).over().over()
     return hole, tube(np.concatenate([ring, ring[:1]]), 0.022, rim).over().over()
 
 
@@ -41,11 +48,13 @@ def tshirt(rng: Generator) -> Item:
     width, length = rng.uniform(0.42, 0.48), rng.uniform(1.2, 1.36)
     neck = rng.uniform(0.16, 0.2)
     arms = [_sleeve(s, width, length, (rng.uniform(0.2, 0.26), 0.3), 0.17, fabric) for s in (-1, 1)]
-    inside = Material(tuple(c * 0.6 for c in fabric.colour), gloss=0.02)
+    inside = Material(shaded(fabric.colour, 0.6), gloss=0.02)
     return Item(
         (_torso(width, length, fabric, neck=neck), *arms, *_collar(length, neck, inside, fabric)),
-        pose="flat", yaw=(-25, 25), pitch=LAID_OUT,
-    )  # fmt: skip
+        pose="flat",
+        yaw=(-25, 25),
+        pitch=LAID_OUT,
+    )
 
 
 def shirt(rng: Generator) -> Item:
@@ -62,10 +71,21 @@ def shirt(rng: Generator) -> Item:
         for y in np.linspace(length * 0.1, length * 0.86, 6)
     ]
     flaps = [
-        loft([ellipse((s * 0.075, length - 0.03, 0.1), (0.085, s * 0.05, 0), (-s * 0.03, 0.06, 0), power=3.0, count=16),
-              ellipse((s * 0.075, length - 0.03, 0.12), (0.085, s * 0.05, 0), (-s * 0.03, 0.06, 0), power=3.0, count=16)], fabric)
-        .over().over() for s in (-1, 1)
-    ]  # fmt: skip
+        loft(
+            [
+                ellipse(
+                    (s * 0.075, length - 0.03, 0.1), (0.085, s * 0.05, 0), (-s * 0.03, 0.06, 0), power=3.0, count=16
+                ),
+                ellipse(
+                    (s * 0.075, length - 0.03, 0.12), (0.085, s * 0.05, 0), (-s * 0.03, 0.06, 0), power=3.0, count=16
+                ),
+            ],
+            fabric,
+        )
+        .over()
+        .over()
+        for s in (-1, 1)
+    ]
     return Item(
         (_torso(width, length, fabric, neck=neck), *arms, *front, *buttons, *flaps),
         pose="flat",
@@ -81,7 +101,7 @@ def hoodie(rng: Generator) -> Item:
         _sleeve(s, width, length, (rng.uniform(0.16, 0.26), rng.uniform(0.72, 0.86)), 0.17, fabric) for s in (-1, 1)
     ]
     hood = ball(0.25, fabric, squash=(1.0, 0.95, 0.45)).moved(y=length + 0.1)
-    inside = Material(tuple(c * 0.45 for c in fabric.colour), gloss=0.02)
+    inside = Material(shaded(fabric.colour, 0.45), gloss=0.02)
     opening = ball(0.17, inside, squash=(0.95, 1.15, 0.3)).moved(y=length + 0.06, z=0.09).over().over()
     low, high = length * 0.14, length * 0.42
     pocket = loft(
@@ -90,9 +110,18 @@ def hoodie(rng: Generator) -> Item:
     ).over()
     cord = Material((0.92, 0.92, 0.90), gloss=0.1)
     cords = [
-        tube(curve([(s * 0.07, length - 0.06, 0.13), (s * 0.09, length - 0.2, 0.13), (s * 0.07, length - 0.34, 0.12)], 8), 0.012, cord, segments=6)
-        .over().over() for s in (-1, 1)
-    ]  # fmt: skip
+        tube(
+            curve(
+                [(s * 0.07, length - 0.06, 0.13), (s * 0.09, length - 0.2, 0.13), (s * 0.07, length - 0.34, 0.12)], 8
+            ),
+            0.012,
+            cord,
+            segments=6,
+        )
+        .over()
+        .over()
+        for s in (-1, 1)
+    ]
     rib = tube([(-width * 0.98, 0.0, 0), (0, 0, 0), (width * 0.98, 0.0, 0)], 0.06, fabric)
     return Item(
         (_torso(width, length, fabric, neck=neck, depth=0.11), *arms, hood, opening, pocket, *cords, rib),
@@ -249,8 +278,15 @@ def handbag(rng: Generator) -> Item:
     rise = rng.uniform(0.3, 0.6)
     parts = [body]
     for z in (-depth * 0.5, depth * 0.5):
-        arc = curve([(-width * 0.42, height * 0.9, z), (-width * 0.36, height + rise * 0.8, z), (0, height + rise, z),
-                     (width * 0.36, height + rise * 0.8, z), (width * 0.42, height * 0.9, z)])  # fmt: skip
+        arc = curve(
+            [
+                (-width * 0.42, height * 0.9, z),
+                (-width * 0.36, height + rise * 0.8, z),
+                (0, height + rise, z),
+                (width * 0.36, height + rise * 0.8, z),
+                (width * 0.42, height * 0.9, z),
+            ]
+        )
         parts.append(tube(arc, 0.03, skin))
     if rng.random() < 0.6:
         flap = [
@@ -286,8 +322,15 @@ def backpack(rng: Generator) -> Item:
         trim,
     ).over()
     zip_line = Material((0.75, 0.75, 0.76), gloss=0.6)
-    arc = curve([(-width * 0.8, height * 0.55, depth * 0.8), (-width * 0.62, height * 0.86, depth * 0.78), (0, height * 0.95, depth * 0.7),
-                 (width * 0.62, height * 0.86, depth * 0.78), (width * 0.8, height * 0.55, depth * 0.8)])  # fmt: skip
+    arc = curve(
+        [
+            (-width * 0.8, height * 0.55, depth * 0.8),
+            (-width * 0.62, height * 0.86, depth * 0.78),
+            (0, height * 0.95, depth * 0.7),
+            (width * 0.62, height * 0.86, depth * 0.78),
+            (width * 0.8, height * 0.55, depth * 0.8),
+        ]
+    )
     loop = curve(
         [(-0.1, height * 0.97, 0), (-0.08, height * 1.1, 0), (0.08, height * 1.1, 0), (0.1, height * 0.97, 0)], 12
     )

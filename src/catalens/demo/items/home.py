@@ -72,7 +72,7 @@ def _legs(material: Material, spread: float, depth: float, height: float, lean: 
     for x in (-1, 1):
         for z in (-1, 1):
             top, foot = (x * spread, height, z * depth), (x * (spread + lean), 0.0, z * (depth + lean))
-            middle = tuple((a + b) / 2 for a, b in zip(top, foot, strict=True))
+            middle = (x * (spread + lean / 2), height / 2, z * (depth + lean / 2))
             legs.append(tube([foot, middle, top], [thick * 0.8, thick * 0.9, thick], material, segments=10))
     return legs
 

@@ -21,8 +21,15 @@ def _vessel(outline: list[tuple[float, float]], wall: float, material: Material)
 
 def _handle(reach: float, low: float, high: float, out: float, thick: float, material: Material) -> Part:
     """A handle on the right side of a vessel of radius `reach`."""
-    path = curve([(reach * 0.9, high, 0), (reach + out * 0.8, high, 0), (reach + out, (low + high) / 2, 0),
-                  (reach + out * 0.7, low, 0), (reach * 0.85, low, 0)])  # fmt: skip
+    path = curve(
+        [
+            (reach * 0.9, high, 0),
+            (reach + out * 0.8, high, 0),
+            (reach + out, (low + high) / 2, 0),
+            (reach + out * 0.7, low, 0),
+            (reach * 0.85, low, 0),
+        ]
+    )
     return tube(path, thick, material)
 
 
@@ -174,8 +181,14 @@ def pot(rng: Generator) -> Item:
     parts = [_vessel([(radius * 0.96, 0), (radius, 0.06), (radius, height * 0.5), (radius, height)], 0.03, body)]
     grip = dark() if rng.random() < 0.5 else body
     for side in (-1, 1):
-        path = curve([(side * radius * 0.97, height * 0.78, -0.2), (side * (radius + 0.18), height * 0.8, -0.12),
-                      (side * (radius + 0.18), height * 0.8, 0.12), (side * radius * 0.97, height * 0.78, 0.2)])  # fmt: skip
+        path = curve(
+            [
+                (side * radius * 0.97, height * 0.78, -0.2),
+                (side * (radius + 0.18), height * 0.8, -0.12),
+                (side * (radius + 0.18), height * 0.8, 0.12),
+                (side * radius * 0.97, height * 0.78, 0.2),
+            ]
+        )
         parts.append(tube(path, 0.04, grip))
     if rng.random() < 0.65:
         top = [

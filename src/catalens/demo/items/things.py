@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from catalens.demo.items.palette import BRIGHTS, METALS, cloth, dark, metal, pick, plastic, wood
+from catalens.demo.items.palette import BRIGHTS, METALS, cloth, dark, metal, pick, plastic, shaded, wood
 from catalens.demo.material import Material
 from catalens.demo.mesh import Item, Part, ball, box, curve, ellipse, lathe, loft, tube
 
@@ -16,8 +16,18 @@ def headphones(rng: Generator) -> Item:
     shell = plastic(rng, (*BODIES, *BRIGHTS[:4]))
     soft = dark() if rng.random() < 0.7 else Material(pick(rng, BODIES), gloss=0.1)
     wide, high = rng.uniform(0.4, 0.46), rng.uniform(0.5, 0.62)
-    arch = curve([(-wide, 0.2, 0), (-wide * 0.98, high * 0.85, 0), (-wide * 0.55, high * 1.32, 0), (0, high * 1.48, 0),
-                  (wide * 0.55, high * 1.32, 0), (wide * 0.98, high * 0.85, 0), (wide, 0.2, 0)], 32)  # fmt: skip
+    arch = curve(
+        [
+            (-wide, 0.2, 0),
+            (-wide * 0.98, high * 0.85, 0),
+            (-wide * 0.55, high * 1.32, 0),
+            (0, high * 1.48, 0),
+            (wide * 0.55, high * 1.32, 0),
+            (wide * 0.98, high * 0.85, 0),
+            (wide, 0.2, 0),
+        ],
+        32,
+    )
     parts = [tube(arch, rng.uniform(0.03, 0.05), shell)]
     size = rng.uniform(0.2, 0.27)
     for side in (-1, 1):
@@ -73,7 +83,7 @@ def laptop(rng: Generator) -> Item:
         p.moved(y=0.022, z=deep * 0.3).over()
         for p in box(
             (width * 0.3, 0.006, deep * 0.24),
-            Material(tuple(c * 0.85 for c in shell.colour), gloss=0.5),
+            Material(shaded(shell.colour, 0.85), gloss=0.5),
             bevel=0.002,
             cuts=3,
         )
@@ -185,7 +195,7 @@ def bear(rng: Generator) -> Item:
         gloss=0.03,
         bump=0.9,
     )
-    pale = Material(tuple(min(1, c * 1.25 + 0.05) for c in fur.colour), gloss=0.03, bump=0.7)
+    pale = Material(shaded(fur.colour, 1.35), gloss=0.03, bump=0.7)
     nose = Material((0.08, 0.07, 0.07), gloss=0.8)
     head = 0.86
     parts = [
