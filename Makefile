@@ -3,9 +3,11 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
+.NOTPARALLEL:
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
+DATA ?= $(or $(CATALENS_REAL_DATA),../shared/data)
 BIN := .venv/bin
 UV := $(shell command -v uv 2>/dev/null)
 
@@ -25,7 +27,8 @@ VENV := $(PYTHON) -m venv --clear .venv
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
-.PHONY: help demo test check bench format docs setup
+BENCHMARKS := bench-decoder bench-ingest bench-search bench-serving
+.PHONY: help demo test check bench $(BENCHMARKS) format docs setup
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -44,8 +47,22 @@ check: .venv/.ready-dev ## Format, lint, types, imports, tests, docs: what a cha
 	$(MAKE) --no-print-directory test
 	$(MAKE) --no-print-directory docs
 
-bench: .venv/.ready-dev ## Run every benchmarks/*.py; those that need real data look for it in ../shared/data.  ONLY="serving" picks some.
-	@for script in benchmarks/*$(ONLY)*.py; do echo "== $$script"; $(BIN)/python $$script; done
+bench: $(BENCHMARKS) ## Run every benchmark below; see docs/benchmarks.md.
+
+bench-decoder: .venv/.ready-dev ## Decoding: draft against full, bombs, damaged files.
+	@$(BIN)/python benchmarks/decoder.py
+
+bench-ingest: .venv/.ready-dev ## Ingest of DATA/fashion, killed at random moments.  DATA is ../shared/data unless said.
+	@$(BIN)/python benchmarks/ingest_kill.py $(DATA)/fashion
+
+bench-search: .venv/.ready-dev demo/shop.bundle ## Precision of the nearest products, on the demo's shop.
+	@$(BIN)/python benchmarks/search_quality.py demo/shop.catalog demo/shop.bundle
+
+bench-serving: .venv/.ready-dev demo/shop.bundle ## What HTTP costs over the same work in one process, on the demo's bundle.
+	@$(BIN)/python benchmarks/serving.py demo/shop.bundle --index demo/shop.index
+
+demo/shop.bundle:
+	@$(MAKE) --no-print-directory demo
 
 format: .venv/.ready-dev ## Format the code and fix what ruff can fix.
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
