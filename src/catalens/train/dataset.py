@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
+import signal
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,6 +20,7 @@ from catalens.core.shards import ShardReader
 from catalens.core.taxonomy import Taxonomy
 from catalens.train.augment import Augment
 
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 Place = tuple[int, int]  # (epoch, photo)
 
 
@@ -73,12 +77,16 @@ class PhotoDataset(Dataset[tuple[Tensor, int]]):
 
 
 class EpochSampler(Sampler[Place]):
-    """Places of one epoch: in order, or shuffled by (seed, epoch).  Lightning calls `set_epoch`."""
+    """Places of one epoch: in order, or shuffled by (seed, epoch).
 
-    def __init__(self, count: int, *, seed: int | None) -> None:
+    Lightning calls `set_epoch`, but in a resumed run only after the workers have begun to fetch: `epoch` is where to
+    start.
+    """
+
+    def __init__(self, count: int, *, seed: int | None, epoch: int = 0) -> None:
         self._count = count
         self._seed = seed
-        self._epoch = 0
+        self._epoch = epoch
 
     def set_epoch(self, epoch: int) -> None:
         self._epoch = epoch
@@ -93,20 +101,26 @@ class EpochSampler(Sampler[Place]):
         return ((self._epoch, int(photo)) for photo in order)
 
 
-def loader(dataset: PhotoDataset, *, batch: int, workers: int, seed: int | None) -> DataLoader[tuple[Tensor, int]]:
+def loader(
+    dataset: PhotoDataset, *, batch: int, workers: int, seed: int | None, epoch: int = 0
+) -> DataLoader[tuple[Tensor, int]]:
     """Batches (uint8 [N, S, S, 3], int64 [N]).  With a `seed`: shuffled, and a last incomplete batch is left out."""
     return DataLoader(
         dataset,
         batch_size=batch,
-        sampler=EpochSampler(len(dataset), seed=seed),
+        sampler=EpochSampler(len(dataset), seed=seed, epoch=epoch),
         drop_last=seed is not None and len(dataset) > batch,
         num_workers=workers,
         persistent_workers=workers > 0,
-        worker_init_fn=_one_thread if workers else None,
+        worker_init_fn=_start_worker if workers else None,
+        generator=torch.Generator(),  # workers' seeds are not drawn from the generator that dropout uses
         pin_memory=torch.cuda.is_available(),
     )
 
 
-def _one_thread(worker: int) -> None:
-    """The cores belong to the training process."""
+def _start_worker(worker: int) -> None:
+    """One thread, since the cores belong to the training process; and no life after its death."""
     torch.set_num_threads(1)
+    if sys.platform == "linux":
+        # torch's own watchdog looks only every five seconds; the kernel tells at once
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 import warnings
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from catalens.core.catalog import Catalog
@@ -58,6 +60,7 @@ def run(
     _open_folder(folder, info, taxonomy, resume=resume)
     model = build(backbone, preprocess, classes=len(taxonomy.leaves), dropout=settings.dropout)
     history = History(folder, say=say, progress=progress)
+    checkpoint = _last_checkpoint(folder) if resume else None
     trainer = _trainer(folder, settings, history, watched=val is not None)
     started = time.monotonic()
     trainer.fit(
@@ -67,11 +70,12 @@ def run(
             batch=settings.batch,
             workers=settings.workers,
             seed=settings.seed,
+            epoch=_epochs_done(checkpoint),
         ),
         loader(PhotoDataset(val, preprocess), batch=2 * settings.batch, workers=settings.workers, seed=None)
         if val is not None
         else None,
-        ckpt_path=_last_checkpoint(folder) if resume else None,
+        ckpt_path=checkpoint,
         weights_only=True,
     )
     info |= _outcome(history, seconds=time.monotonic() - started)
@@ -80,7 +84,7 @@ def run(
 
 
 def trained_taxonomy(catalog: Catalog, min_products: int) -> Taxonomy:
-    """The tree over the leaves with `min_products` products in train or more.  Raises CatalogError if there are none."""
+    """The tree over the leaves with `min_products` products in train.  Raises CatalogError if there are none."""
     counts = train_counts(catalog)
     leaves = [leaf for leaf in catalog.taxonomy.leaves if counts[leaf] >= min_products]
     if not leaves:
@@ -141,7 +145,7 @@ def _open_folder(folder: Path, info: dict[str, Any], taxonomy: Taxonomy, *, resu
         taxonomy.write(folder / TAXONOMY)
         write_info(folder, info)
         return
-    before = read_info(folder)
+    before, info = read_info(folder), json.loads(json.dumps(info))
     for key in ("settings", "preprocess", "train_digest"):
         if before.get(key) != info[key]:
             changed = _changed(before.get(key), info[key])
@@ -161,6 +165,13 @@ def _last_checkpoint(folder: Path) -> Path | None:
     """None where the run was stopped before its first epoch was finished: it starts again."""
     path = folder / CHECKPOINTS / "last.ckpt"
     return path if path.exists() else None
+
+
+def _epochs_done(checkpoint: Path | None) -> int:
+    if checkpoint is None:
+        return 0
+    done: int = torch.load(checkpoint, map_location="cpu", weights_only=True)["epoch"] + 1
+    return done
 
 
 def _trainer(folder: Path, settings: TrainSettings, history: History, *, watched: bool) -> L.Trainer:
