@@ -89,10 +89,9 @@ def backdrop(scene: Scene, origin: Floats, directions: Floats) -> tuple[Floats, 
         to_wall = (-scene.wall - origin[2]) / directions[..., 2]
     to_floor = np.where(to_floor > 0, to_floor, np.inf)
     to_wall = np.where(to_wall > 0, to_wall, np.inf)
-    on_floor = to_floor <= to_wall
-    x = origin[0] + to_floor * directions[..., 0]
-    z = origin[2] + to_floor * directions[..., 2]
-    places = np.where(on_floor[..., None], np.stack([x, z], axis=-1), np.nan).astype(np.float32)
+    on_floor = np.isfinite(to_floor) & (to_floor <= to_wall)
+    places = np.full((*on_floor.shape, 2), np.nan, np.float32)
+    places[on_floor] = origin[[0, 2]] + to_floor[on_floor][:, None] * directions[on_floor][:, [0, 2]]
     floor = np.zeros_like(directions)
     floor[on_floor] = _floor(scene, places[on_floor])
     behind = _behind(scene, origin, directions, to_wall)
