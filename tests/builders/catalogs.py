@@ -1,4 +1,4 @@
-"""A small catalog made directly, without an ingest: four kinds of picture that a small network tells apart in seconds."""
+"""A small catalog made directly, without an ingest: four kinds of picture that a small network learns in seconds."""
 
 from __future__ import annotations
 
@@ -75,4 +75,5 @@ def striped_catalog(folder: Path, *, products: int = 48, photos: int = 2, seed: 
 
 def _table(rows: list[tuple[object, ...]], schema: pa.Schema) -> pa.Table:
     columns = list(zip(*rows, strict=True))
-    return pa.table([pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.table(arrays, schema=schema)

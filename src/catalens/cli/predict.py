@@ -24,7 +24,9 @@ COLOURS = {"file": "green", "suggest": "yellow", "review": "yellow", "reject": "
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
 @click.option("--top", type=click.IntRange(min=1), help="How many labels to name.")
 @click.option("--promise", type=float, help="The precision that filing has to keep, one the bundle makes.")
-@click.option("--group", type=click.Choice(["none", "folder"]), default="none", show_default=True)
+@click.option(
+    "--group", type=click.Choice(["none", "folder"]), default="none", show_default=True, help="What one product is."
+)
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of the model; all cores where not given.")
 @configurable
 @json_option

@@ -10,7 +10,7 @@ import click
 from catalens.cli.console import FOLDER, configurable, emit, json_option, progress_bar, say, settings
 
 
-@click.command(epilog="Example: catalens train shop.catalog runs/first --model residual_cnn --epochs 20")
+@click.command()
 @click.argument("catalog", type=FOLDER, required=False)
 @click.argument("run", type=FOLDER, required=False)
 @click.option("--model", help="One of ours or any timm name.")
@@ -19,10 +19,10 @@ from catalens.cli.console import FOLDER, configurable, emit, json_option, progre
     "--mode", type=click.Choice(["probe", "last", "full"]), help="Train the classifier, the last stages, or all."
 )
 @click.option("--size", type=int, help="Side of the square the model sees, in pixels.")
-@click.option("--epochs", type=int)
+@click.option("--epochs", type=int, help="How often every photo is seen.")
 @click.option("--batch", type=int, help="Photos a step.")
 @click.option("--lr", type=float, help="Peak learning rate.")
-@click.option("--seed", type=int)
+@click.option("--seed", type=int, help="Another number, another run; the same number, the same run.")
 @click.option("--resume", is_flag=True, help="Go on after the last finished epoch of RUN.")
 @click.option("--models", is_flag=True, help="List the models that can be trained, and stop.")
 @configurable
@@ -41,6 +41,11 @@ def command(
 
     CATALOG has to be split.  RUN becomes a folder with checkpoints, metrics.csv and curves.png;
     `catalens export` turns it into a bundle.
+
+    \b
+    Example:
+      catalens train shop.catalog runs/first --model residual_cnn --epochs 20
+      catalens train shop.catalog runs/tuned --model resnet50 --weights timm --mode last
     """
     from catalens.core.errors import MissingExtra
 
@@ -60,7 +65,8 @@ def command(
     with progress_bar(f"training {chosen.model}") as progress:
         info = train(Catalog(catalog), run, chosen, resume=resume, say=say, progress=progress)
     best = info["best"]
-    say(f"\n{run}: best val top-1 {best['val_top1']:.4f} in epoch {best['epoch']}, {info['seconds']:,.0f} s in all")
+    found = f"best val top-1 {best['val_top1']:.4f} in epoch {best['epoch']}" if best else "nothing to validate on"
+    say(f"\n{run}: {found}, {info['seconds']:,.0f} s in all")
     say(f"next: catalens export {run} {run.name}.bundle")
     if as_json:
         emit({"run": str(run), "epochs": info["epochs"], "best": best, "seconds": info["seconds"]})

@@ -17,6 +17,7 @@ AUGMENTS = Registry(
     "augmentation",
     {
         "none": "catalens.train.augment:none",
+        "mild": "catalens.train.augment:mild",
         "light": "catalens.train.augment:light",
         "strong": "catalens.train.augment:strong",
     },
@@ -26,6 +27,17 @@ AUGMENTS = Registry(
 def none(size: int) -> Transform:
     """The square as it is."""
     return lambda image: image
+
+
+def mild(size: int) -> Transform:
+    """Random crop of 75 to 100 % of the area, mirror, a little light: for short runs on few photos."""
+    return v2.Compose(
+        [
+            v2.RandomResizedCrop(size, scale=(0.75, 1.0), ratio=(0.9, 1.11), interpolation=InterpolationMode.BILINEAR),
+            v2.RandomHorizontalFlip(),
+            v2.ColorJitter(brightness=0.2, contrast=0.2),
+        ]
+    )
 
 
 def light(size: int) -> Transform:

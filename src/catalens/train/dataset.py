@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from catalens.core.catalog import Catalog
+from catalens.core.errors import CatalogError
 from catalens.core.preprocess import Preprocess
 from catalens.core.shards import ShardReader
 from catalens.core.taxonomy import Taxonomy
@@ -48,6 +49,9 @@ def photos_of(catalog: Catalog, part: str, taxonomy: Taxonomy) -> Photos:
     images = catalog.images_of(part)
     leaves = [catalog.categories[product] for product in images["product_id"].to_pylist()]
     kept = [row for row, leaf in enumerate(leaves) if leaf in taxonomy.leaf_index]
+    if not kept:
+        message = f"no photo of part {part!r} is in one of the {len(taxonomy.leaves)} categories that are trained"
+        raise CatalogError(message, source=str(catalog.path))
     images = images.take(kept)
     labels = np.array([taxonomy.leaf_index[str(leaves[row])] for row in kept], dtype=np.int64)
     ids, shards, rows = (tuple(images[name].to_pylist()) for name in ("image_id", "shard", "row"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 import warnings
 from collections import Counter
@@ -204,10 +205,11 @@ def _trainer(folder: Path, settings: TrainSettings, history: History, *, watched
 
 
 def _outcome(history: History, *, seconds: float) -> dict[str, Any]:
-    best = max(history.rows, key=lambda row: row["val_top1"] if row["val_top1"] == row["val_top1"] else -1.0)
+    watched = [row for row in history.rows if not math.isnan(row["val_top1"])]
+    best = max(watched, key=lambda row: row["val_top1"], default=None)
     return {
         "status": "finished",
         "epochs": len(history.rows),
-        "best": {"epoch": int(best["epoch"]), "val_top1": best["val_top1"]},
+        "best": {"epoch": int(best["epoch"]), "val_top1": best["val_top1"]} if best else None,
         "seconds": round(seconds, 1),
     }

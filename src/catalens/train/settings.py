@@ -22,7 +22,7 @@ class TrainSettings(Settings):
     size: int = Field(128, description="side of the square the model sees, in pixels")
     resize: Resize = "pad"
     interpolation: Interpolation = "bicubic"
-    augment: Literal["none", "light", "strong"] = "light"
+    augment: Literal["none", "mild", "light", "strong"] = "light"
     epochs: int = Field(20, ge=1)
     batch: int = Field(32, ge=2)
     optimizer: Literal["adamw", "adam"] = "adamw"
