@@ -8,6 +8,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 DATA ?= $(or $(CATALENS_REAL_DATA),../shared/data)
+WEIGHTS ?= $(or $(CATALENS_REAL_WEIGHTS),../shared/weights)/mobilenetv2_100.safetensors
 BIN := .venv/bin
 UV := $(shell command -v uv 2>/dev/null)
 
@@ -27,7 +28,7 @@ VENV := $(PYTHON) -m venv --clear .venv
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
-BENCHMARKS := bench-decoder bench-ingest bench-search bench-serving
+BENCHMARKS := bench-accuracy bench-decoder bench-ingest bench-search bench-serving
 .PHONY: help demo test check bench $(BENCHMARKS) format docs setup
 
 help: ## Show this list.
@@ -48,6 +49,9 @@ check: .venv/.ready-dev ## Format, lint, types, imports, tests, docs: what a cha
 	$(MAKE) --no-print-directory docs
 
 bench: $(BENCHMARKS) ## Run every benchmark below; see docs/benchmarks.md.
+
+bench-accuracy: .venv/.ready-dev ## Top-1 and promises on DATA/grocery, clothing and fashion, with WEIGHTS: about an hour on two cores.
+	@for name in grocery clothing fashion; do $(BIN)/python benchmarks/accuracy.py $$name --data $(DATA) --weights $(WEIGHTS); done
 
 bench-decoder: .venv/.ready-dev ## Decoding: draft against full, bombs, damaged files.
 	@$(BIN)/python benchmarks/decoder.py

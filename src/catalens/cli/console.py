@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,18 +61,16 @@ def say(text: str = "") -> None:
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Progress]:
-    """A bar on stderr: done, total, rate, time left.  Where stderr is no terminal, a line now and then."""
+    """A bar on stderr: done, total, time passed and left.  Where stderr is no terminal, a line every half minute."""
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import Progress as Bar
 
     console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _lines(label)
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -80,10 +79,23 @@ def progress_bar(label: str) -> Iterator[Progress]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Bar(*columns, console=console, transient=False, disable=not console.is_terminal) as bar:
+    with Bar(*columns, console=console) as bar:
         task = bar.add_task(label, total=None, note="")
 
         def report(done: int, total: int | None = None, note: str = "") -> None:
             bar.update(task, completed=done, total=total, note=note)
 
         yield report
+
+
+def _lines(label: str, *, every_s: float = 30.0) -> Progress:
+    """Progress for a log: one line at most every `every_s` seconds, none for a job shorter than that."""
+    said = time.monotonic()
+
+    def report(done: int, total: int | None = None, note: str = "") -> None:
+        nonlocal said
+        if time.monotonic() - said >= every_s:
+            said = time.monotonic()
+            say(f"{label}: {done:,}{f' of {total:,}' if total else ''}{f', {note}' if note else ''}")
+
+    return report
