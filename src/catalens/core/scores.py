@@ -42,9 +42,11 @@ def product_logits(
     that cancel.  So averaging logits is the geometric mean of the photos' probabilities, at any temperature.
     """
     ids, rows = _group(product_ids)
-    sums = np.zeros((len(ids), logits.shape[1]))
-    np.add.at(sums, rows, logits)
-    return ids, sums / np.bincount(rows, minlength=len(ids))[:, None]
+    if len(rows) != len(logits):
+        raise ValueError(f"expected logits of shape [{len(rows)}, C], got {list(logits.shape)}")
+    order, counts = np.argsort(rows, kind="stable"), np.bincount(rows, minlength=len(ids))
+    sums = np.add.reduceat(logits[order], np.cumsum(counts) - counts, axis=0, dtype=np.float64)
+    return ids, sums / counts[:, None]
 
 
 def product_embeddings(

@@ -163,9 +163,19 @@ class Taxonomy:
 
     def level_probabilities(self, leaf_probabilities: npt.NDArray[np.floating], level: int) -> npt.NDArray[np.float64]:
         """float [N, C] over leaves -> float64 [N, nodes of the level]; a node's is the sum of its leaves'."""
-        sums = np.zeros((len(leaf_probabilities), len(self.level_nodes[level])))
-        np.add.at(sums.T, self.ancestors[level], leaf_probabilities.T)
-        return sums
+        order, starts = self._leaves_by_node[level]
+        if len(starts) == len(order):  # each leaf is a node of its own, in the order of the leaves
+            return np.array(leaf_probabilities, dtype=np.float64)
+        return np.add.reduceat(np.take(leaf_probabilities, order, axis=1), starts, axis=1, dtype=np.float64)
+
+    @cached_property
+    def _leaves_by_node(self) -> tuple[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]], ...]:
+        """For each level: the leaves, int64 [C], those of one node together, and where each node's begin."""
+        orders = [np.argsort(nodes, kind="stable") for nodes in self.ancestors]
+        return tuple(
+            (order, np.searchsorted(nodes[order], np.arange(len(self.level_nodes[level]))))
+            for level, (order, nodes) in enumerate(zip(orders, self.ancestors, strict=True))
+        )
 
     def subset(self, leaves: Iterable[str]) -> Taxonomy:
         """The tree over some of its leaves, in the same order; inner nodes left without leaves go."""

@@ -69,6 +69,15 @@ def test_level_probabilities_sum_the_leaves() -> None:
     assert SHOP.level_probabilities(leaves[:0], 1).shape == (0, 3)
 
 
+def test_level_probabilities_where_the_leaves_of_a_node_stand_apart() -> None:
+    leaves = [Category(str(index), "ab"[index % 2], 1, {}) for index in range(5)]
+    tree = Taxonomy((Category("a", "", 0, {}), Category("b", "", 0, {}), *leaves))
+    rows = np.array([[1.0, 10, 100, 1000, 10000], [2, 20, 200, 2000, 20000]], np.float32)
+    sums = tree.level_probabilities(rows, 0)
+    np.testing.assert_array_equal(sums, [[10101, 1010], [20202, 2020]])
+    assert sums.dtype == np.float64
+
+
 def test_level_names() -> None:
     assert SHOP.level_name(2) == "product"
     assert Taxonomy.from_paths({"a": ("x", "y")}).level_name(1) == "level 2"
