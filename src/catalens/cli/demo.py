@@ -81,8 +81,10 @@ def _whole_way(out: Path, chosen: DemoSettings) -> dict[str, Any]:
     levels = [word for level in ("department", "family", "kind") for word in ("--category-column", level)]
     ingest = steps.run("ingest", f"{dump}/products.csv", shop, *levels)
     split = steps.run("split", shop, "--ratios", ratios)
-    training = ["--model", chosen.model, "--size", chosen.size, "--epochs", chosen.epochs, "--batch", chosen.batch]
-    steps.run("train", shop, run, *training, "--lr", chosen.lr, "--seed", chosen.seed)
+    network = ["--model", chosen.model, "--size", chosen.size, "--seed", chosen.seed]
+    schedule = ["--epochs", chosen.epochs, "--batch", chosen.batch, "--lr", chosen.lr]
+    recipe = ["--set", "train.augment=mild", "--set", "train.label_smoothing=0.05", "--set", "train.keep=last"]
+    steps.run("train", shop, run, *network, *schedule, *recipe)
     steps.run("export", run, bundle)
     evaluation = steps.run("evaluate", bundle, shop)
     steps.run("embed", bundle, shop)

@@ -63,7 +63,7 @@ def aim(item: Item, rng: np.random.Generator, *, first: bool) -> View:
         if up > 1.2 * across
         else (1.0, 0.8, 1.25)
     )
-    ratio, long_side = float(rng.choice(ratios)), int(rng.integers(310, 520))
+    ratio, long_side = float(rng.choice(ratios)), int(rng.integers(290, 470))
     width, height = (long_side, int(long_side / ratio)) if ratio >= 1 else (int(long_side * ratio), long_side)
     distance = float(rng.uniform(2.6, 4.5))
     return View(

@@ -33,7 +33,7 @@ from catalens.demo.strangers import STRANGERS
 
 TABLE = "products.csv"
 COLUMNS = ("product_id", *LEVELS, "seller", "image")
-_SHRINK = 1.25  # photos are drawn larger and made smaller, against jagged edges
+_SHRINK = 1.2  # photos are drawn larger and made smaller, against jagged edges
 _PHOTO_SHARES = (0.55, 0.30, 0.10, 0.05)  # of products with 1, 2, 3, 4 photos
 _SELLERS = ("Aurora", "Birch & Co", "Casa Nova", "Delta", "Everyday", "Fjord", "Grove", "Harbour")
 

@@ -47,8 +47,8 @@ class Scene:
 
 def arrange(pose: Pose, rng: np.random.Generator, *, first: bool) -> Scene:
     """A setting for one photo; the first photo of a product is more often a studio shot."""
-    studio = rng.random() < (0.6 if first else 0.2)
-    floor = "plain" if studio else str(rng.choice(FLOORS, p=[0.15, 0.4, 0.25, 0.2]))
+    studio = rng.random() < (0.8 if first else 0.4)
+    floor = "plain" if studio else str(rng.choice(FLOORS, p=[0.25, 0.35, 0.2, 0.2]))
     palettes = {"wood": WOODS, "cloth": CLOTHS}
     palette = palettes.get(floor, PLAINS)
     white = studio and rng.random() < 0.7

@@ -15,12 +15,12 @@ class DemoSettings(Settings):
     """
 
     seed: int = Field(7, ge=0)
-    products: int = Field(1300, ge=100)
+    products: int = Field(1800, ge=100)
     strangers: int = Field(20, ge=0)
-    ratios: tuple[float, float, float, float] = (0.60, 0.06, 0.17, 0.17)
+    ratios: tuple[float, float, float, float] = (0.66, 0.04, 0.15, 0.15)
     model: str = "residual_cnn"
     size: int = 64
-    epochs: int = Field(24, ge=1)
-    batch: int = 32
-    lr: float = 2e-3
+    epochs: int = Field(18, ge=1)
+    batch: int = 16
+    lr: float = 1e-3
     workers: int = Field(2, ge=1, description="processes that draw")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 520, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 14, 14, 42
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 22, 14, 42
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from catalens.evaluate.report import Confused, Epoch, Shown
 
 HEADLINE = "0.98"  # the promise that the first sentence is about
+_PERCENT = "\u00a0%"  # never at the start of a line
+FEWEST = 5  # products in a bin that is drawn: fewer say nothing
 THUMBNAIL = 240  # pixels, the longer side
 
 
@@ -123,7 +125,10 @@ def reliability(evaluation: Mapping[str, Any]) -> str:
     bins = evaluation.get("reliability")
     if not bins:
         return ""
-    before, after = (tuple((b["confidence"], b["accuracy"]) for b in bins[when]) for when in ("before", "after"))
+    before, after = (
+        tuple((one["confidence"], one["accuracy"]) for one in bins[when] if one["products"] >= FEWEST)
+        for when in ("before", "after")
+    )
     raw = evaluation["before_temperature"]
     lines = (
         Line("before calibration", before, "b", dots=True),
@@ -226,11 +231,11 @@ def _photo(one: Shown) -> str:
 
 def percent(value: float) -> str:
     """0.98 -> "98 %", 0.985 -> "98.5 %": as many digits as a promise is written with."""
-    return f"{round(100 * value, 1):g} %" if value > 0.9 else f"{100 * value:.0f} %"
+    return f"{round(100 * value, 1):g}{_PERCENT}" if value > 0.9 else f"{100 * value:.0f}{_PERCENT}"
 
 
 def share(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"
+    return "–" if value is None else f"{100 * value:.1f}{_PERCENT}"
 
 
 def times(count: int) -> str:

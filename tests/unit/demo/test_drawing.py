@@ -105,12 +105,13 @@ def test_normals_of_closed_shapes_point_outwards(parts: tuple) -> None:
 
 
 def test_a_lined_vessel_faces_outwards_outside_and_inwards_inside() -> None:
-    wall = lathe([(0, 0), (1, 0), (1, 2), (0.9, 2), (0.9, 0.1), (0, 0.1)], CLAY)
+    outside, inside = ([(radius, 0.1 + y / 4) for y in range(8)] for radius in (1.0, 0.9))
+    wall = lathe([(0, 0), *outside, *reversed(inside), (0, 0.1)], CLAY)
     radius = np.hypot(wall.points[:, 0], wall.points[:, 2])
     radial = (wall.points[:, 0] * wall.normals[:, 0] + wall.points[:, 2] * wall.normals[:, 2]) / np.maximum(
         radius, 1e-6
     )
-    upright = (wall.points[:, 1] > 0.15) & (wall.points[:, 1] < 1.9)
+    upright = (wall.points[:, 1] > 0.4) & (wall.points[:, 1] < 1.5)
     assert radial[upright & (radius > 0.95)].min() > 0.9
     assert radial[upright & (radius < 0.95)].max() < -0.9
 

@@ -138,7 +138,7 @@ def plate(rng: Generator) -> Item:
         parts.append(
             lathe([(0.99, depth + 0.035), (1.005, depth + 0.05), (0.98, depth + 0.05)], metal(rng, polish=0.7))
         )
-    return Item(tuple(parts), yaw=(-180, 180), pitch=(24, 70))
+    return Item(tuple(parts), yaw=(-180, 180), pitch=(30, 75))
 
 
 def bowl(rng: Generator) -> Item:
