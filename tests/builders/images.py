@@ -120,6 +120,7 @@ def _jpegs() -> Mapping[str, Good | Bad]:
         "jpeg, damaged EXIF": Good(lambda: e.jpeg_segment(JPEG, 0xE1, e.exif(6)[:14] + b"\xff" * 40), RGB, 6),
         "jpeg, two pictures (MPO)": Good(partial(two_frames, "MPO", quality=95, subsampling=0), RGB, 6),
         "jpeg, followed by rubbish": Good(lambda: JPEG + b"rubbish" * 99, RGB, 6),
+        "jpeg, a phone's video behind it": Good(lambda: JPEG + b"\xff\xda\0\x08" * 99, RGB, 6),
         "jpeg, 100 scans": Bad(partial(e.progressive_with_scans, 100), UnreadableImage, "scans, more than the 64"),
         "jpeg, end missing": Bad(lambda: JPEG[:-60], UnreadableImage, "truncated"),
         "jpeg, header alone": Bad(lambda: JPEG[:20], UnreadableImage, "20 bytes do not decode"),

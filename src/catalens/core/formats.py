@@ -22,9 +22,15 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from catalens.core.errors import MissingExtra, UnreadableImage
 
+# how the names of such files end, in any case
+EXTENSIONS = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".gif", ".tif", ".tiff", ".bmp",
+    ".heic", ".heif",
+)  # fmt: skip
 # every scan of a progressive JPEG is one more pass over the whole picture; encoders write about ten
 MAX_SCANS = 64
-_START_OF_SCAN = b"\xff\xda"
+_START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")  # but for those within a scan, which have no length
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
@@ -51,10 +57,20 @@ def open_photo(data: bytes, *, allow: Callable[[int, int], None]) -> ImageFile:
 
 def _jpeg(stream: io.BytesIO) -> ImageFile:
     """The first picture of a JPEG or MPO file."""
-    scans = stream.getvalue().count(_START_OF_SCAN)
-    if scans > MAX_SCANS:
+    data = stream.getvalue()
+    # the cheap count is an upper bound: a thumbnail, a second picture or a phone's video clip behind it count too
+    if data.count(_START_OF_SCAN) > MAX_SCANS and (scans := _scans(data)) > MAX_SCANS:
         raise UnreadableImage(f"a JPEG of {scans:,} scans, more than the {MAX_SCANS} allowed")
     return JpegImageFile(stream)
+
+
+def _scans(data: bytes) -> int:
+    """How many scans the first picture of a JPEG file has, by its markers (ITU T.81, annex B)."""
+    scans, place = 0, 2
+    while (marker := _MARKER.search(data, place)) and marker[0] != _END_OF_IMAGE:
+        scans += marker[0] == _START_OF_SCAN
+        place = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
+    return scans
 
 
 def _iso(stream: io.BytesIO) -> ImageFile:

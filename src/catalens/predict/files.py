@@ -9,14 +9,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
+from catalens.core.formats import EXTENSIONS
 from catalens.core.prediction import Finding, Prediction
 from catalens.predict.ahead import ahead
 from catalens.predict.predictor import Photo, Predictor, PredictSettings, Squares
 
 Group = Literal["none", "folder"]
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".avif", ".gif", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".apng"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ def _files(path: Path) -> Iterator[Path]:
         return
     for folder, folders, names in os.walk(path):
         folders.sort()
-        yield from (Path(folder, name) for name in sorted(names) if Path(name).suffix.lower() in SUFFIXES)
+        yield from (Path(folder, name) for name in sorted(names) if name.lower().endswith(EXTENSIONS))
 
 
 def _read(paths: Iterable[Path]) -> tuple[list[Photo], list[Finding]]:

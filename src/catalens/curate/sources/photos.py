@@ -15,11 +15,9 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 from catalens.core.errors import SourceError
+from catalens.core.formats import EXTENSIONS
 from catalens.curate.sources.protocol import Photo, storable
 
-EXTENSIONS = (
-    ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".avif", ".gif", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".apng",
-)  # fmt: skip
 SUBFOLDER = "images/"
 
 
@@ -114,7 +112,7 @@ def fingerprint(files: Iterable[Path]) -> str:
 def _names(folder: Path) -> Names:
     try:
         return Names(entry.name for entry in os.scandir(folder))
-    except OSError:
+    except (OSError, ValueError):  # ValueError: the path holds a NUL
         return Names(())
 
 
