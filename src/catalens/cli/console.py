@@ -50,8 +50,9 @@ def settings(
 
 
 def emit(values: Any) -> None:
-    """One JSON object on one line of stdout."""
-    click.echo(json.dumps(values, ensure_ascii=False))
+    """One JSON object on one line of stdout, in UTF-8 whatever the locale; bytes of file names that are no text are
+    escaped."""
+    click.echo(json.dumps(values, ensure_ascii=False).encode("utf-8", "backslashreplace"))
 
 
 def say(text: str = "") -> None:

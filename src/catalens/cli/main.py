@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from difflib import get_close_matches
+from io import TextIOWrapper
 
 import click
 
@@ -67,6 +68,8 @@ def catalens() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one verb and end the process with its exit code."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a file name or a bar that the terminal cannot show is no reason to stop
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = catalens.main(arguments, prog_name="catalens", standalone_mode=False)
     except CatalensError as error:
@@ -80,6 +83,9 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(130)
     except BrokenPipeError:  # `catalens predict ... | head`
         sys.stderr.close()
+        sys.exit(ERROR)
+    except OSError as error:  # a full disk, a folder that may not be written to
+        click.secho(f"catalens: {error}", fg="red", err=True)
         sys.exit(ERROR)
     sys.exit(code if isinstance(code, int) else 0)
 

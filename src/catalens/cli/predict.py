@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from catalens.cli.console import FOLDER, configurable, emit, json_option, settings
+from catalens.cli.console import FOLDER, configurable, emit, json_option, say, settings
 from catalens.cli.exits import DONE, ERROR
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def command(
     """Classify photos: files, folders, or a list on standard input.
 
     Each file is one product; with --group folder, all photos of a folder are one product. An IMAGE of "-" reads paths
-    from standard input, one a line. A photo that cannot be read is told in the product's findings.
+    from standard input, one a line. A photo that cannot be read is told in the product's findings; exit code 1 if
+    none could be.
 
     \b
     Example:
@@ -58,21 +60,25 @@ def command(
     chosen = settings(PredictSettings, "predict", config, assignments, flags)
     opened = Bundle(bundle)
     predictor = Predictor(opened, Session(opened, threads=chosen.threads))
-    read = 0
+    found = read = 0
     for prediction in predict_files(predictor, products(_paths(images), group=group), chosen):
+        found += 1
         read += prediction.decision.action != "reject"
         if as_json:
             emit(prediction.to_json())
             sys.stdout.flush()
         else:
             _show(prediction)
+    if not found:
+        say(f"catalens: no photos in {', '.join(images)}")
     return DONE if read else ERROR
 
 
 def _paths(images: tuple[str, ...]) -> Iterator[Path]:
     for image in images:
         if image == "-":
-            yield from (Path(line.rstrip("\r\n")) for line in sys.stdin if line.strip())
+            lines = click.get_binary_stream("stdin")  # names of files need not be text
+            yield from (Path(os.fsdecode(line.rstrip(b"\r\n"))) for line in lines if line.strip())
         else:
             yield Path(image)
 

@@ -8,6 +8,7 @@ from time import perf_counter
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from catalens.core.bundle import Bundle
 from catalens.core.config import Settings
@@ -25,9 +26,9 @@ DEFAULT_TOP = 5
 class PredictSettings(Settings):
     """`promise`: the precision that filing has to keep; `top`: how many labels to name; `threads`: of the graph."""
 
-    promise: float = DEFAULT_PROMISE
-    top: int = DEFAULT_TOP
-    threads: int | None = None
+    promise: float = Field(DEFAULT_PROMISE, gt=0, lt=1)
+    top: int = Field(DEFAULT_TOP, ge=1)
+    threads: int | None = Field(None, ge=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,7 +30,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _run(shop: Path, *arguments: str, stdin: str | None = None) -> Result:
+def _run(shop: Path, *arguments: str, stdin: str | bytes | None = None) -> Result:
     result = CliRunner().invoke(
         command, [str(shop / "tiny.bundle"), *arguments], input=stdin, standalone_mode=False, catch_exceptions=True
     )
@@ -110,4 +112,20 @@ def test_an_empty_folder_exits_with_1_and_says_nothing_on_stdout(shop: Path, tmp
     empty.mkdir()
     result = _run(shop, str(empty), "--json")
     assert (result.return_value, result.stdout) == (1, "")
+    assert f"no photos in {empty}" in result.stderr
     shutil.rmtree(empty)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes on Linux")
+def test_a_name_that_is_no_text_is_named_all_the_same(shop: Path, tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/\xff.png"
+    Path(os.fsdecode(name)).write_bytes(photo_of("apple"))
+    by_folder, by_list = _run(shop, str(tmp_path), "--json"), _run(shop, "-", "--json", stdin=name + b"\n")
+    assert by_folder.stdout_bytes.count(b"\\udcff.png") == 1
+    assert [_lines(result)[0]["decision"]["node"] for result in (by_folder, by_list)] == ["apple", "apple"]
+    assert os.fsencode(_lines(by_list)[0]["id"]) == name
+
+
+def test_settings_out_of_range_are_refused(shop: Path) -> None:
+    with pytest.raises(ConfigError, match=r"predict\.top: .* greater than or equal to 1"):
+        _run(shop, "gone.jpg", "--set", "predict.top=0")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Protocol
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from catalens.core.config import Settings
 from catalens.core.image import MAX_PIXELS
@@ -26,9 +26,9 @@ class IngestSettings(Settings):
     seller: str | None = None
     group: str | None = None
     split: str | None = None
-    max_pixels: int = MAX_PIXELS
-    max_photo_bytes: int = 64 * 2**20
-    threads: int = 4
+    max_pixels: int = Field(default=MAX_PIXELS, ge=1)
+    max_photo_bytes: int = Field(default=64 * 2**20, ge=1)
+    threads: int = Field(default=4, ge=1)
     overwrite: bool = False  # replace a finished catalog
     restart: bool = False  # forget an unfinished ingest
 
