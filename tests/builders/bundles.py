@@ -41,6 +41,7 @@ def tiny_bundle(
     size: int = 32,
     promises: Sequence[Promise] | None = None,
     name: str = "tiny",
+    training: dict[str, Any] | None = None,
 ) -> Bundle:
     """A bundle at `folder` whose classes are the colours of `colour_of`; `size` is a multiple of 4.
 
@@ -60,6 +61,7 @@ def tiny_bundle(
             "embedding_dim": 3 * GRID * GRID + 1,
             "promises": [promise.to_json() for promise in promises],
             "catalog_digest": "0" * 64,
+            "training": training or {},
         }
 
     return write_bundle(folder, fill)

@@ -45,7 +45,13 @@ def small_run(catalog: Catalog, taxonomy: Taxonomy | None = None, *, size: int =
     train = photos_of(catalog, "train", taxonomy)
     preprocess = Preprocess(size=size)
     info = {
-        "settings": {"model": "small", "weights": "/home/someone/w.safetensors", "mode": "full", "seed": 0},
+        "settings": {
+            "model": "small",
+            "weights": "/home/someone/w.safetensors",
+            "mode": "full",
+            "seed": 0,
+            "keep": "best",
+        },
         "epochs": 2,
         "best": {"epoch": 1, "val_top1": 0.5},
         "train_photos": len(train),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,6 @@ import click
 from catalens.cli.console import FOLDER, configurable, emit, json_option, progress_bar, say, settings
 
 if TYPE_CHECKING:
-    from catalens.core.bundle import Bundle
-    from catalens.core.catalog import Catalog
     from catalens.evaluate import Evaluation
 
 HEADLINE = 0.98  # the promise that the first sentence is about, where the bundle makes it
@@ -66,7 +63,7 @@ def command(
         opened.taxonomy,
         temperature=opened.manifest.temperature,
         promises=opened.promises,
-        train_counts=_train_counts(opened, shop),
+        train_counts=opened.manifest.training.get("train_counts"),
         digests={"bundle": opened.digest, "catalog": shop.digest},
     )
     values = evaluation.to_json() | {"split": chosen.split, "unreadable": len(findings)}
@@ -85,14 +82,6 @@ def _requirements(require: tuple[str, ...]) -> dict[str, str]:
     if wrong is not None:
         raise click.BadParameter(f"expected FIGURE=VALUE, such as top1=0.9, got {wrong!r}", param_hint="--require")
     return dict(text.split("=", 1) for text in require)
-
-
-def _train_counts(bundle: Bundle, catalog: Catalog) -> dict[str, int] | None:
-    """Leaf -> products it was trained on, known where this is the catalog that the bundle was trained on."""
-    if bundle.manifest.catalog_digest != catalog.digest:
-        return None
-    categories = catalog.categories
-    return Counter(leaf for product, part in catalog.split.items() if part == "train" and (leaf := categories[product]))
 
 
 def _show(evaluation: Evaluation, part: str, unreadable: int) -> None:

@@ -115,7 +115,7 @@ def _choose(catalog: Catalog, part: str) -> tuple[str, str]:
         )
     return FALLBACK, (
         f"The catalog has no part {part!r}, so temperature and promises were fitted on {FALLBACK!r}, the part that "
-        "also chose the epoch: they are likely to be somewhat too good."
+        "training was watched on: they are likely to be somewhat too good."
     )
 
 

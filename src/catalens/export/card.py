@@ -40,7 +40,8 @@ def _training(training: Mapping[str, Any]) -> str:
         f"- catalog `{catalog['name']}`, digest `{catalog['digest'][:12]}`, {training.get('train_photos', 0):,} photos "
         f"of its part `train`; {training['left_out']:,} categories with too few products left out",
         f"- network `{settings.get('model')}`, weights at the start: {_start(settings)}",
-        f"- mode `{settings.get('mode')}`, {training.get('epochs', '?')} epochs, seed {settings.get('seed')}",
+        f"- mode `{settings.get('mode')}`, {training.get('epochs', '?')} epochs, of which the "
+        f"{training['export']['weights']} is exported, seed {settings.get('seed')}",
     ]
     return "\n".join(lines)
 
@@ -51,10 +52,12 @@ def _start(settings: Mapping[str, Any]) -> str:
 
 
 def _measured(training: Mapping[str, Any], calibration: Calibration) -> str:
-    best = training.get("best", {})
+    best, exported = training.get("best"), training["export"]
     lines = ["| what | on | value |", "|---|---|---|"]
-    if (val := best.get("val_top1")) is not None and val == val:
-        lines.append(f"| top-1, single photos, epoch {best['epoch']} | val | {val:.4f} |")
+    if best and exported["weights"] == "best":
+        lines.append(
+            f"| top-1, single photos, epoch {best['epoch']} | val, which chose the epoch | {best['val_top1']:.4f} |"
+        )
     on, before, after = calibration.part, calibration.before, calibration.after
     lines += [
         f"| top-1, products | {on} ({calibration.products:,} products) | {calibration.top1:.4f} |",
@@ -62,7 +65,7 @@ def _measured(training: Mapping[str, Any], calibration: Calibration) -> str:
         f"| expected calibration error, before and after | {on} | {before.ece:.4f}, {after.ece:.4f} |",
         f"| temperature | {on} | {calibration.temperature:.4f} |",
     ]
-    parity = training["export"]["parity"]
+    parity = exported["parity"]
     lines.append(
         f"| graph against checkpoint, largest difference of a logit | {parity['images']} hostile photos "
         f"| {parity['logit_delta']:.1e} |"

@@ -104,7 +104,7 @@ def fill_bundle(
         "promises": [promise.to_json() for promise in calibration.promises],
         "calibration": calibration.to_json(),
         "catalog_digest": catalog.digest,
-        "training": _training(trained, parity),
+        "training": _training(trained, parity, settings),
         "libraries": {library: version(library) for library in LIBRARIES},
     }
     (folder / "card.md").write_text(card(fields, taxonomy, calibration), encoding="utf-8")
@@ -143,10 +143,11 @@ def _see_that_parts_are_those_of_training(trained: TrainedRun, catalog: Catalog)
         )
 
 
-def _training(trained: TrainedRun, parity: ParityReport) -> dict[str, Any]:
+def _training(trained: TrainedRun, parity: ParityReport, settings: ExportSettings) -> dict[str, Any]:
     """The essentials of run.json, without paths of the machine it ran on."""
     info = trained.info
     catalog = {key: value for key, value in info["catalog"].items() if key != "path"}
     taken = {key: info[key] for key in FROM_RUN if key in info}
-    exported = {"opset": OPSET, "parity": asdict(parity)}
+    weights = settings.weights or info["settings"]["keep"]
+    exported = {"weights": weights, "opset": OPSET, "parity": asdict(parity)}
     return {**taken, "catalog": catalog, "left_out": len(info.get("left_out", {})), "export": exported}

@@ -153,14 +153,15 @@ def test_a_gate_on_an_unknown_figure():
 
 def test_the_verb(tmp_path: Path):
     catalog = striped_catalog(tmp_path / "shop.catalog")
-    tiny_bundle(tmp_path / "tiny.bundle", taxonomy=catalog.taxonomy)
+    trained = {"train_counts": dict.fromkeys(catalog.taxonomy.leaves, 20)}
+    tiny_bundle(tmp_path / "tiny.bundle", taxonomy=catalog.taxonomy, training=trained)
     arguments = [str(tmp_path / "tiny.bundle"), str(tmp_path / "shop.catalog"), "--out", str(tmp_path / "out")]
     result = CliRunner().invoke(command, [*arguments, "--json"], catch_exceptions=False)
     assert result.exit_code == 0
     values = json.loads(result.stdout)
     assert (values["split"], values["products"], values["images"], values["unreadable"]) == ("test", 8, 16, 0)
     assert set(values) >= DESIGN_KEYS
-    assert values["many"] is None, "another catalog than the bundle was trained on"
+    assert [values[size]["categories"] for size in ("many", "medium", "few")] == [0, 4, 0], "what the bundle says"
     assert json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8")) == values
     assert result.stderr.startswith("At 98 % promised precision, ")
 

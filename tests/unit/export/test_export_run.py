@@ -83,6 +83,25 @@ def test_without_a_calib_part_it_uses_val_and_says_so(catalog: Catalog, run_fold
     assert calibration["note"] in (bundle.path / "card.md").read_text()
 
 
+def test_the_card_says_which_epoch_and_what_chose_it(run_folder: Path, tmp_path: Path) -> None:
+    best = export.run(run_folder, tmp_path / "best.bundle", ExportSettings())
+    last = export.run(run_folder, tmp_path / "last.bundle", ExportSettings(weights="last"))
+    cards = [(bundle.path / "card.md").read_text(encoding="utf-8") for bundle in (best, last)]
+    assert "epoch 1 | val, which chose the epoch | 0.5000" in cards[0]
+    assert "of which the best is exported" in cards[0]
+    assert "which chose the epoch" not in cards[1]
+    assert "of which the last is exported" in cards[1]
+    assert last.manifest.training["export"]["weights"] == "last"
+
+
+def test_a_run_that_nothing_was_validated_in(catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained = small_run(catalog)
+    trained.info["best"] = None
+    monkeypatch.setattr(export, "load_run", lambda folder, weights: trained)
+    bundle = export.run(tmp_path / "run", tmp_path / "b.bundle", ExportSettings())
+    assert "single photos" not in (bundle.path / "card.md").read_text(encoding="utf-8")
+
+
 def test_without_val_either_it_is_an_error_and_nothing_is_left(
     catalog: Catalog, run_folder: Path, tmp_path: Path
 ) -> None:
