@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
-
 from catalens.core.errors import SourceError
 from catalens.core.registry import hint
+from catalens.curate.sources.records import header, records, text
 from catalens.curate.stratify import TRAIN
 
 PARTS = (TRAIN, "val", "calib", "test")
@@ -34,15 +31,16 @@ def read_split_file(path: Path, products: Sequence[str]) -> SplitFile:
 
     Raises SourceError naming the row.
     """
-    table = _read(path)
-    columns = table.column_names
+    columns = header(path)
     if "product_id" not in columns or not {"group", "part"} & set(columns):
         raise SourceError(f"expected columns product_id and group or part, got {', '.join(columns)}", source=str(path))
     known = set(products)
     groups: list[tuple[str, str]] = []
     parts: dict[str, str] = {}
-    for number, row in enumerate(table.to_pylist(), start=1):
-        product, group, part = row["product_id"], row.get("group"), row.get("part")
+    for number, row in records(path):
+        if isinstance(row, str):
+            raise SourceError(row, source=str(path), row=number)
+        product, group, part = (text(row.get(name)) for name in ("product_id", "group", "part"))
         if product not in known:
             raise SourceError(f"product {product!r} is not in the catalog", source=str(path), row=number, key=product)
         if group:
@@ -58,17 +56,3 @@ def read_split_file(path: Path, products: Sequence[str]) -> SplitFile:
                 key=product,
             )
     return SplitFile(tuple(groups), parts)
-
-
-def _read(path: Path) -> pa.Table:
-    """Every column as text: an id such as 0017 is not a number, and "NA" is a value."""
-    try:
-        if path.suffix == ".parquet":
-            table = pq.read_table(path)
-            return table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
-        with path.open(encoding="utf-8") as file:
-            names = file.readline().rstrip("\r\n").replace('"', "").split(",")
-        options = pyarrow.csv.ConvertOptions(column_types={name: pa.string() for name in names})
-        return pyarrow.csv.read_csv(path, convert_options=options)
-    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
-        raise SourceError(f"cannot be read as CSV or Parquet ({error})", source=str(path)) from None

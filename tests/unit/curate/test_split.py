@@ -259,6 +259,13 @@ def test_a_file_places_products_and_wins_over_the_dump(tmp_path: Path):
     assert catalog.split == {"007": "test", "b": "unused", "c": "val"}
 
 
+def test_a_file_as_a_spreadsheet_writes_it(tmp_path: Path):
+    catalog = catalog_of(tmp_path / "shop", [product("007"), product("NA")])
+    (tmp_path / "by.csv").write_bytes(b'\xef\xbb\xbf"product_id","part"\r\n"007","test"\r\n"NA","val"\r\n')
+    run(catalog, SplitSettings(by=tmp_path / "by.csv"))
+    assert catalog.split == {"007": "test", "NA": "val"}
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
@@ -266,9 +273,9 @@ def test_a_file_places_products_and_wins_over_the_dump(tmp_path: Path):
         (["product_id,part", "a,tset"], "row 1: unknown part 'tset'; did you mean 'test'"),
         (["product_id,part", "a,test", "zz,test"], "row 2: product 'zz' is not in the catalog"),
         (["product_id,part", "a,test", "a,val"], "row 2: product 'a' stands in 'test' and in 'val'"),
-        (["product_id,part", "a,test,val,x"], "cannot be read"),
+        (["product_id,part", "a,test,val,x"], "row 1: expected 2 columns, got 4"),
     ],
-    ids=["columns", "part", "unknown product", "two parts", "not a table"],
+    ids=["columns", "part", "unknown product", "two parts", "columns of a row"],
 )
 def test_a_wrong_file_says_which_row(tmp_path: Path, lines: list[str], message: str):
     catalog = catalog_of(tmp_path / "shop", [product("a")])
