@@ -17,7 +17,7 @@ class DemoSettings(Settings):
     seed: int = Field(7, ge=0)
     products: int = Field(1800, ge=100)
     strangers: int = Field(20, ge=0)
-    ratios: tuple[float, float, float, float] = (0.66, 0.04, 0.15, 0.15)
+    ratios: tuple[float, float, float, float] = (0.64, 0.04, 0.17, 0.15)
     model: str = "residual_cnn"
     size: int = 64
     epochs: int = Field(18, ge=1)
