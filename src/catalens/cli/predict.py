@@ -77,8 +77,8 @@ def command(
 def _paths(images: tuple[str, ...]) -> Iterator[Path]:
     for image in images:
         if image == "-":
-            lines = click.get_binary_stream("stdin")  # names of files need not be text
-            yield from (Path(os.fsdecode(line.rstrip(b"\r\n"))) for line in lines if line.strip())
+            # bytes: names of files need not be text
+            yield from (Path(os.fsdecode(line.rstrip(b"\r\n"))) for line in sys.stdin.buffer if line.strip())
         else:
             yield Path(image)
 

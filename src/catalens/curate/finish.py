@@ -15,7 +15,7 @@ from catalens.core.catalog import PRODUCTS, TABLES, Catalog, CatalogInfo, conten
 from catalens.core.errors import CatalogError, SourceError
 from catalens.core.taxonomy import Taxonomy
 from catalens.curate.journal import Journal
-from catalens.curate.sources.protocol import Source
+from catalens.curate.sources.protocol import Source, storable
 
 EXAMPLES = 5
 
@@ -64,7 +64,7 @@ def finish(catalog: Path, journal: Journal, reader: Source, made_by: dict[str, A
     write_parquet(images, catalog / "images.parquet")
     write_parquet(findings, catalog / "tables" / "findings.parquet")
     info = CatalogInfo(
-        name=catalog.resolve().name.removesuffix(".catalog"),
+        name=storable(catalog.resolve().name).removesuffix(".catalog"),
         products=len(products),
         images=len(images),
         categories=len(taxonomy.leaves),

@@ -14,7 +14,7 @@ from catalens.curate.check import CheckedRow, checked
 from catalens.curate.finish import IngestReport, finish, report
 from catalens.curate.journal import Journal, Part
 from catalens.curate.sources import open_source
-from catalens.curate.sources.protocol import IngestSettings, Note, Source, Unusable
+from catalens.curate.sources.protocol import IngestSettings, Note, Source, Unusable, storable
 
 _NOT_CONTENT = {
     "format",
@@ -34,16 +34,12 @@ def run(source: Path, catalog: Path, settings: IngestSettings, *, progress: Prog
     name, reader = open_source(source, settings)
     content = settings.model_dump(mode="json", exclude=_NOT_CONTENT)
     key = {"format": name, "source fingerprint": reader.fingerprint, **content}
-    complete = (catalog / "catalog.json").exists()
-    if complete and not settings.overwrite:
+    if (catalog / "catalog.json").exists() and not settings.overwrite:
         return _unchanged(catalog, key, reader)
     _refuse_strangers(source, catalog, name)
-    begun = (catalog / "journal" / "begin.json").exists()
-    if complete or settings.restart or not begun:
-        _clear(catalog)
-    with Journal(catalog, key) as journal:
+    with Journal(catalog, key, overwrite=settings.overwrite, restart=settings.restart) as journal:
         read_parts(reader, journal, settings, progress)
-        made_by = {"source": str(source), "key": key}
+        made_by = {"source": storable(str(source)), "key": key}
         finished = finish(catalog, journal, reader, made_by)
     return report(finished, reader.remarks, time.monotonic() - started)
 
@@ -104,20 +100,3 @@ def _refuse_strangers(source: Path, catalog: Path, name: str) -> None:
     ours = any((catalog / known).exists() for known in ("catalog.json", "journal"))
     if catalog.exists() and not ours and (not catalog.is_dir() or any(catalog.iterdir())):
         raise CatalogError("already exists and is not a catalog; choose another name", source=str(catalog))
-
-
-def _clear(catalog: Path) -> None:
-    """Delete what an earlier ingest and later stages wrote, and nothing else.
-
-    The journal's folder stays: killed here, it still tells that this is a catalog in the making.
-    """
-    journal = catalog / "journal"
-    journal.mkdir(parents=True, exist_ok=True)
-    for name in ("catalog.json", "taxonomy.parquet", "products.parquet", "images.parquet"):
-        (catalog / name).unlink(missing_ok=True)
-    shutil.rmtree(catalog / "tables", ignore_errors=True)
-    for shard in (catalog / "images").glob("part-*"):
-        shard.unlink()
-    (journal / "begin.json").unlink(missing_ok=True)
-    for file in journal.iterdir():
-        file.unlink()

@@ -29,6 +29,7 @@ except ImportError:  # Windows: two ingests into one catalog are not noticed the
 
 SCHEMAS = {"products": PRODUCTS, "images": IMAGES, "findings": TABLES["findings"]}
 PART_ROWS = 65_536  # a part also ends here, so that a dump of rows without photos is held in bounded memory
+LOCK = "lock"
 AFRESH = "pass --restart to begin afresh"
 
 
@@ -97,15 +98,23 @@ class Part:
 class Journal:
     """The sealed parts of one ingest, in CATALOG/journal; a context that no second process enters.
 
-    `key` says what is being read and how; going on with another is a CatalogError.
+    `key` says what is being read and how; going on with another is a CatalogError.  `overwrite` replaces a finished
+    catalog, `restart` forgets an unfinished one.
     """
 
-    def __init__(self, catalog: Path, key: Mapping[str, Any]) -> None:
+    def __init__(
+        self, catalog: Path, key: Mapping[str, Any], *, overwrite: bool = False, restart: bool = False
+    ) -> None:
         self.folder = catalog / "journal"
         self.images = catalog / "images"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.images.mkdir(exist_ok=True)
         self._lock = _lock(self.folder)
+        complete = (catalog / "catalog.json").exists()
+        if complete and not overwrite:
+            raise CatalogError("was finished by another ingest just now; run it again to see", source=str(catalog))
+        if complete or restart or not (self.folder / "begin.json").exists():
+            self._clear(catalog)
         self._begin(dict(key))
         self.entries: list[dict[str, Any]] = [_read(file) for file in sorted(self.folder.glob("part-*.json"))]
         self._delete_unsealed()
@@ -172,6 +181,21 @@ class Journal:
     def remove(self) -> None:
         shutil.rmtree(self.folder)
 
+    def _clear(self, catalog: Path) -> None:
+        """Delete what an earlier ingest and later stages wrote, and nothing else.
+
+        The journal's folder stays: killed here, it still tells that this is a catalog in the making.
+        """
+        for name in ("catalog.json", "taxonomy.parquet", "products.parquet", "images.parquet"):
+            (catalog / name).unlink(missing_ok=True)
+        shutil.rmtree(catalog / "tables", ignore_errors=True)
+        for shard in self.images.glob("part-*"):
+            shard.unlink()
+        (self.folder / "begin.json").unlink(missing_ok=True)
+        for file in self.folder.iterdir():
+            if file.name != LOCK:
+                file.unlink()
+
     def _begin(self, key: dict[str, Any]) -> None:
         file = self.folder / "begin.json"
         if not file.exists():
@@ -184,7 +208,7 @@ class Journal:
                 raise CatalogError(f"{message}; finish it as it was begun, or {AFRESH}", source=str(file), key=name)
 
     def _delete_unsealed(self) -> None:
-        keep = {"begin.json", Path(self._lock.name).name}
+        keep = {"begin.json", LOCK}
         for number, entry in enumerate(self.entries):
             shard = entry["shard"]
             if shard and not (self.images / shard).is_file():
@@ -199,7 +223,7 @@ class Journal:
 
 def _lock(folder: Path) -> BinaryIO:
     """A file that one process holds; the system lets it go when the process ends, however it ends."""
-    file = (folder / "lock").open("ab")
+    file = (folder / LOCK).open("ab")
     try:
         if fcntl is not None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +220,33 @@ def test_two_ingests_do_not_write_one_catalog(tmp_path: Path, catalog: Path) -> 
         pytest.raises(CatalogError, match="another ingest is writing this catalog"),
     ):
         Journal(catalog, {})
+
+
+def test_a_second_ingest_deletes_nothing_of_the_first(tmp_path: Path, catalog: Path) -> None:
+    pytest.importorskip("fcntl")
+    source = table_dump(tmp_path).source
+    with Journal(catalog, {}) as first:
+        (catalog / "images" / "part-00000.arrow").write_bytes(b"being written")
+        for settings in (SETTINGS, IngestSettings(restart=True), IngestSettings(overwrite=True)):
+            with pytest.raises(CatalogError, match="another ingest is writing this catalog"):
+                run(source, catalog, settings)
+        assert (catalog / "images" / "part-00000.arrow").exists()
+        assert (first.folder / "begin.json").exists()
+
+
+def test_a_catalog_that_another_ingest_finished_meanwhile_is_not_cleared(tmp_path: Path, catalog: Path) -> None:
+    run(table_dump(tmp_path).source, catalog, SETTINGS)
+    with pytest.raises(CatalogError, match="finished by another ingest"):
+        Journal(catalog, {})
+    assert len(Catalog(catalog).images)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes on Linux")
+def test_a_dump_whose_name_is_no_text(tmp_path: Path, catalog: Path) -> None:
+    source = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    write(source, {"a/1.png": photo(1)})
+    assert run(source, catalog, SETTINGS).products == 1
+    assert Catalog(catalog).info.made_by["source"].endswith("\\udcff")
 
 
 @pytest.fixture

@@ -62,6 +62,21 @@ def test_what_is_passed_over_is_noted(tmp_path: Path) -> None:
     }
 
 
+def test_a_link_to_itself_is_a_photo_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "round.jpg").symlink_to("round.jpg")
+    rows = folder_items(tmp_path, "a/1.jpg")
+    assert [row.product_id for row in rows] == ["round.jpg", "a/1.jpg"]
+    with pytest.raises(OSError, match="symbolic links"):
+        rows[0].photos[0].open()
+
+
+def test_a_table_that_cannot_be_read_does_not_make_its_photos_a_folder_per_class(tmp_path: Path) -> None:
+    write(tmp_path, {"images/1.jpg": photo(1)})
+    (tmp_path / "list.csv").write_bytes("image,category\n1.jpg,Möbel\n".encode("latin-1"))
+    with pytest.raises(SourceError, match=r"list\.csv: is not UTF-8 .* save it as UTF-8"):
+        open_source(tmp_path, SETTINGS)
+
+
 def test_a_name_that_is_no_text_is_escaped(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     with open(os.fsencode(tmp_path / "a") + b"/\xff.jpg", "wb") as file:

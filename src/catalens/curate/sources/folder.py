@@ -68,10 +68,18 @@ class FolderSource:
 
 
 def _split_folders(path: Path) -> frozenset[str]:
-    names = [entry.name for entry in os.scandir(path) if entry.is_dir() and not entry.name.startswith(".")]
+    names = [entry.name for entry in os.scandir(path) if _is_folder(entry) and not entry.name.startswith(".")]
     splits = {name for name in names if part_name(name)}
     several = len({part_name(name) for name in splits}) > 1
     return frozenset(splits) if several or len(splits) == len(names) else frozenset()
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Or a link to one; a link that leads nowhere or to itself is a file, and one that cannot be read."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _walk(folder: Path) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -90,7 +98,7 @@ def _walk(folder: Path) -> Iterator[tuple[tuple[str, ...], str]]:
         folders = []
         for entry in entries:
             here = (*relative, entry.name)
-            if entry.is_dir():
+            if _is_folder(entry):
                 real = os.path.realpath(entry.path)
                 if entry.name.startswith("."):
                     yield here, "hidden folder"

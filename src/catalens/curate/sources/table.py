@@ -138,15 +138,11 @@ class TableSource:
 
 
 def tables_with_photos(folder: Path) -> list[Path]:
-    """The tables directly in a folder that have a column of photo paths by its usual names."""
-    found = []
-    for file in _tables(folder):
-        try:
-            if recognise_images(header(file)):
-                found.append(file)
-        except SourceError:
-            continue  # not a table after all; naming it as the source says why
-    return found
+    """The tables directly in a folder that have a column of photo paths by its usual names.
+
+    Raises SourceError if one cannot be read: to pass it over would make a folder of photos out of a dump.
+    """
+    return [file for file in _tables(folder) if recognise_images(header(file))]
 
 
 def _the_table(path: Path, settings: IngestSettings) -> Path:
