@@ -94,7 +94,7 @@ class Bundle:
             if abs(promise.precision - precision) < 1e-9:
                 return promise
         made = ", ".join(f"{promise.precision:g}" for promise in self.promises) or "none"
-        raise PromiseError(f"no promise of {precision:g}; this bundle makes {made}", source=str(self.path))
+        raise PromiseError(f"no promise of {precision:g}; this bundle makes {made}", source=self.name)
 
 
 def write_bundle(path: Path, fill: Callable[[Path], dict[str, Any]], *, overwrite: bool = False) -> Bundle:
