@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Query, Request
@@ -73,8 +74,7 @@ def _classify_route(service: Service) -> APIRouter:
         top: Annotated[int, Query(ge=1, le=MAX_TOP, description="How many labels.")] = settings.top,
     ) -> Response:
         """The category of one product, from 1..n photos of it."""
-        photos = await service.photos(request)
-        look = await service.pool.run(service.look, photos, id=id, promise=promise, top=top)
+        look = await service.work_on(request, partial(service.look, id=id, promise=promise, top=top))
         return answer(request, look.prediction.to_json())
 
     return router

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -22,19 +23,21 @@ class Pool:
         self._room = workers + queue
         self._taken = 0
 
-    def check(self) -> None:
-        """Raises Overloaded if there is no room: asked before a body is read, so that a refusal costs nothing."""
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place for one request, taken before its body is read: so many bodies are in memory at most, and a refusal
+        costs nothing.  Raises Overloaded if there is none."""
         if self._taken >= self._room:
             raise Overloaded(f"{self._taken} requests are running or waiting, the most this service holds; try again")
-
-    async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """What `work` returns, from one of the threads.  Raises Overloaded."""
-        self.check()
         self._taken += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, partial(work, *args, **kwargs))
+            yield
         finally:
             self._taken -= 1
+
+    async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """What `work` returns, from one of the threads; the caller holds a place."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, partial(work, *args, **kwargs))
 
     def close(self) -> None:
         """Let what runs end, and start nothing more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from time import perf_counter
 from typing import Annotated, Any
 
@@ -46,8 +47,8 @@ def index_routes(service: Service, shelf: Shelf | None) -> APIRouter:
         allow = here.products.allow(
             category=category, attributes=parse_attributes(attribute or []), without=exclude or []
         )
-        photos = await service.photos(request)
-        return answer(request, await service.pool.run(_similar, service, here, photos, k, allow))
+        found = await service.work_on(request, partial(_similar, service, here, k=k, allow=allow))
+        return answer(request, found)
 
     @router.get("/v1/products/random", tags=["products"], response_model=schemas.ProductOut, responses=_NOT_FOUND)
     def random_product(category: Annotated[str | None, Query(description="Only below this one.")] = None) -> Response:
@@ -81,7 +82,7 @@ def index_routes(service: Service, shelf: Shelf | None) -> APIRouter:
     return router
 
 
-def _similar(service: Service, shelf: Shelf, photos: list[Photo], k: int, allow: Mask | None) -> dict[str, Any]:
+def _similar(service: Service, shelf: Shelf, photos: list[Photo], *, k: int, allow: Mask | None) -> dict[str, Any]:
     look = service.look(photos, promise=service.settings.promise)
     assert look.embedding is not None  # `look` raises where no photo can be used
     start = perf_counter()

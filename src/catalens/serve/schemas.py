@@ -188,6 +188,7 @@ class ErrorOut(Answer):
 
 # a bad request's answers, in OpenAPI's form
 ERRORS: dict[int | str, dict[str, Any]] = {
+    408: {"model": ErrorOut, "description": "The body did not come in in time."},
     413: {"model": ErrorOut, "description": "The body, or the size that a photo declares, is too large."},
     415: {"model": ErrorOut, "description": "The body is neither a form nor a photo."},
     422: {"model": ErrorOut, "description": "No photo can be used, or a parameter is wrong; the message names it."},

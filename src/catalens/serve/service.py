@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from catalens.core.errors import ImageError, ImageTooLarge, UnreadableImage
@@ -17,6 +19,7 @@ from catalens.serve.body import read_photos
 from catalens.serve.pool import Pool
 from catalens.serve.settings import ServeSettings
 
+T = TypeVar("T")
 _TOO_LARGE = photo_finding(ImageTooLarge(""), "").cause
 
 
@@ -39,10 +42,21 @@ class Service:
         self.ready = False
         self.pool.close()
 
-    async def photos(self, request: Request) -> list[Photo]:
-        """The request's photos, if there is room for them.  Raises Overloaded, ImageError or ConfigError."""
-        self.pool.check()
-        return await read_photos(request, max_bytes=self.settings.max_bytes, max_photos=self.settings.max_photos)
+    async def work_on(self, request: Request, work: Callable[[list[Photo]], T]) -> T:
+        """What `work` makes of the request's photos, in a thread, if there is room.
+
+        Raises Overloaded, ImageError or ConfigError, and what `work` raises.
+        """
+        with self.pool.place():
+            return await self.pool.run(work, await self._photos(request))
+
+    async def _photos(self, request: Request) -> list[Photo]:
+        limits = self.settings
+        try:
+            async with asyncio.timeout(limits.body_timeout_s):
+                return await read_photos(request, max_bytes=limits.max_bytes, max_photos=limits.max_photos)
+        except TimeoutError:
+            raise HTTPException(408, f"the body did not come in within {limits.body_timeout_s:g} s") from None
 
     def look(self, photos: Sequence[Photo], **options: Any) -> Look:
         """One pass over the photos of a product.  Raises ImageError if none can be used, and PromiseError."""

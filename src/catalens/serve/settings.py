@@ -23,7 +23,10 @@ class ServeSettings(Settings):
     workers: int = Field(
         default_factory=lambda: min(4, os.cpu_count() or 1), ge=1, description="requests worked on at the same time"
     )
-    queue: int = Field(default=32, ge=0, description="requests that may wait for a worker; more are refused with 503")
+    queue: int = Field(
+        default=32, ge=0, description="requests that may wait for a worker, or send their body; more are 503"
+    )
+    body_timeout_s: float = Field(default=30, gt=0, description="for a body to come in; slower ones are 408")
     threads: int | None = Field(default=None, ge=1, description="of one run of the graph; all cores where not given")
     promise: float = Field(default=DEFAULT_PROMISE, gt=0, lt=1, description="where the request names none")
     top: int = Field(default=DEFAULT_TOP, ge=1, le=MAX_TOP, description="labels, where the request does not say")

@@ -107,29 +107,68 @@ def test_a_caller_who_hangs_up_is_no_failure_of_ours(served_bundle: Bundle, cont
     assert sent[0]["status"] == 400
 
 
+def test_bodies_that_are_still_coming_in_take_places_too(served_bundle: Bundle) -> None:
+    """Else any number of slow callers could each fill the memory with a body."""
+    app = create_app(served_bundle, settings=ServeSettings(workers=1, queue=1))
+
+    async def run() -> tuple[httpx.Response, list[httpx.Response], httpx.Response]:
+        rest = asyncio.Event()
+
+        async def slowly() -> AsyncIterator[bytes]:
+            yield photo_of("apple")[:50]
+            await rest.wait()
+            yield photo_of("apple")[50:]
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
+            held = [asyncio.create_task(client.post("/v1/classify", content=slowly(), headers=RAW)) for _ in range(2)]
+            await asyncio.sleep(0.1)
+            refused = await client.post("/v1/classify", content=photo_of("apple"), headers=RAW)
+            rest.set()
+            answered = await asyncio.gather(*held)
+            return refused, answered, await client.post("/v1/classify", content=photo_of("apple"), headers=RAW)
+
+    refused, answered, later = asyncio.run(run())
+
+    assert refused.status_code == 503
+    assert [response.status_code for response in (*answered, later)] == [200, 200, 200]
+
+
+def test_a_body_that_does_not_come_gives_its_place_back(served_bundle: Bundle) -> None:
+    app = create_app(served_bundle, settings=ServeSettings(workers=1, queue=0, body_timeout_s=0.05))
+
+    async def run() -> list[httpx.Response]:
+        async def never() -> AsyncIterator[bytes]:
+            yield b"x"
+            await asyncio.Event().wait()
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
+            return [
+                await client.post("/v1/classify", content=content, headers=RAW)
+                for content in (never(), photo_of("apple"))
+            ]
+
+    late, later = asyncio.run(run())
+
+    assert (late.status_code, later.status_code) == (408, 200)
+    assert "did not come in within 0.05 s" in late.json()["error"]["message"]
+
+
 def test_work_that_fails_gives_its_place_back() -> None:
     pool = Pool(workers=1, queue=0)
 
-    async def run() -> None:
-        for _ in range(3):
-            with pytest.raises(ZeroDivisionError):
-                await pool.run(lambda: 1 / 0)
-        assert await pool.run(lambda: 7) == 7
+    def fail() -> None:
+        with pool.place():
+            raise ZeroDivisionError
 
-    asyncio.run(run())
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            fail()
 
 
-def test_no_more_work_than_workers_and_queue() -> None:
-    pool, go = Pool(workers=2, queue=1), threading.Event()
-
-    async def run() -> None:
-        held = [asyncio.create_task(pool.run(go.wait, 30)) for _ in range(3)]
-        await asyncio.sleep(0)
-        with pytest.raises(Overloaded, match="3 requests"):
-            pool.check()
-        go.set()
-        assert await asyncio.gather(*held) == [True] * 3
-        pool.check()
-
-    asyncio.run(run())
+def test_no_more_places_than_workers_and_queue() -> None:
+    pool = Pool(workers=2, queue=1)
+    with pool.place(), pool.place(), pool.place(), pytest.raises(Overloaded, match="3 requests"), pool.place():
+        pass
+    with pool.place():
+        pass
     pool.close()
