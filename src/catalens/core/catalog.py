@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -152,6 +154,21 @@ class Catalog:
                 source=str(self.path),
             )
         return self.images.filter(pc.is_in(self.images["product_id"], value_set=pa.array(members, pa.string())))
+
+    def labelled(self, part: str, taxonomy: Taxonomy) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+        """The rows of `images` of a part whose product is in a leaf of `taxonomy`, and that leaf's index, int64 [M].
+
+        Raises CatalogError if there is no such part.
+        """
+        images = self.images_of(part)
+        leaves = (self.categories[product] or "" for product in images["product_id"].to_pylist())
+        labels = np.array([taxonomy.leaf_index.get(leaf, -1) for leaf in leaves], dtype=np.int64)
+        return images.filter(pa.array(labels >= 0)), labels[labels >= 0]
+
+
+def photos_digest(ids: Sequence[str], labels: npt.NDArray[np.int64]) -> str:
+    """sha256 over photos and their labels, in order: by it a run and its bundle know what they were trained on."""
+    return hashlib.sha256("\n".join(ids).encode() + labels.tobytes()).hexdigest()
 
 
 def content_digest(taxonomy: Taxonomy, products: pa.Table, images: pa.Table) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from catalens.core.catalog import Catalog
+from catalens.core.catalog import Catalog, photos_digest
 from catalens.core.errors import CatalogError
 from catalens.core.preprocess import Preprocess
 from catalens.core.shards import ShardReader
@@ -40,20 +39,15 @@ class Photos:
 
     @property
     def digest(self) -> str:
-        """sha256 over the photos and their labels, in order: by it a run knows what it was trained on."""
-        return hashlib.sha256("\n".join(self.ids).encode() + self.labels.tobytes()).hexdigest()
+        return photos_digest(self.ids, self.labels)
 
 
 def photos_of(catalog: Catalog, part: str, taxonomy: Taxonomy) -> Photos:
     """The photos of a part whose product is in one of the taxonomy's leaves.  Raises CatalogError."""
-    images = catalog.images_of(part)
-    leaves = [catalog.categories[product] for product in images["product_id"].to_pylist()]
-    kept = [row for row, leaf in enumerate(leaves) if leaf in taxonomy.leaf_index]
-    if not kept:
+    images, labels = catalog.labelled(part, taxonomy)
+    if not len(images):
         message = f"no photo of part {part!r} is in one of the {len(taxonomy.leaves)} categories that are trained"
         raise CatalogError(message, source=str(catalog.path))
-    images = images.take(kept)
-    labels = np.array([taxonomy.leaf_index[str(leaves[row])] for row in kept], dtype=np.int64)
     ids, shards, rows = (tuple(images[name].to_pylist()) for name in ("image_id", "shard", "row"))
     return Photos(catalog.photos, ids, shards, rows, labels)
 

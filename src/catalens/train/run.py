@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import time
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -63,7 +62,6 @@ def run(
     history = History(folder, say=say, progress=progress)
     checkpoint = _last_checkpoint(folder) if resume else None
     trainer = _trainer(folder, settings, history, watched=val is not None)
-    started = time.monotonic()
     trainer.fit(
         TrainModule(model, settings),
         loader(
@@ -79,7 +77,7 @@ def run(
         ckpt_path=checkpoint,
         weights_only=True,
     )
-    info |= _outcome(history, seconds=time.monotonic() - started)
+    info |= _outcome(history)
     write_info(folder, info)
     return info
 
@@ -204,12 +202,13 @@ def _trainer(folder: Path, settings: TrainSettings, history: History, *, watched
     )
 
 
-def _outcome(history: History, *, seconds: float) -> dict[str, Any]:
+def _outcome(history: History) -> dict[str, Any]:
+    """`seconds` is that of all epochs, those before a resumption included."""
     watched = [row for row in history.rows if not math.isnan(row["val_top1"])]
     best = max(watched, key=lambda row: row["val_top1"], default=None)
     return {
         "status": "finished",
         "epochs": len(history.rows),
         "best": {"epoch": int(best["epoch"]), "val_top1": best["val_top1"]} if best else None,
-        "seconds": round(seconds, 1),
+        "seconds": round(sum(row["seconds"] for row in history.rows), 1),
     }

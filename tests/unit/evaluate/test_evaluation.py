@@ -13,6 +13,7 @@ from tests.builders.bundles import tiny_bundle
 from tests.builders.catalogs import striped_catalog
 
 from catalens.cli.evaluate import command
+from catalens.core.catalog import Catalog
 from catalens.core.errors import CatalogError, ConfigError, GateFailed
 from catalens.core.promise import LevelRule, Promise
 from catalens.core.scores import Scores
@@ -151,6 +152,12 @@ def test_a_gate_on_an_unknown_figure():
         gate.check(evaluated(), {"top2": 0.8})
 
 
+def split_anew(folder: Path, catalog: Catalog) -> Path:
+    """A bundle that says it was trained on this catalog, but on other photos than its part train holds now."""
+    trained = {"catalog": {"digest": catalog.digest}, "train_digest": "0" * 64}
+    return tiny_bundle(folder, taxonomy=catalog.taxonomy, training=trained).path
+
+
 def test_the_verb(tmp_path: Path):
     catalog = striped_catalog(tmp_path / "shop.catalog")
     trained = {"train_counts": dict.fromkeys(catalog.taxonomy.leaves, 20)}
@@ -164,6 +171,11 @@ def test_the_verb(tmp_path: Path):
     assert [values[size]["categories"] for size in ("many", "medium", "few")] == [0, 4, 0], "what the bundle says"
     assert json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8")) == values
     assert result.stderr.startswith("At 98 % promised precision, ")
+
+    anew_bundle = split_anew(tmp_path / "anew.bundle", catalog)
+    anew = CliRunner().invoke(command, [str(anew_bundle), str(tmp_path / "shop.catalog")])
+    assert isinstance(anew.exception, CatalogError)
+    assert "is not what the bundle was trained on" in str(anew.exception)
 
     refused = CliRunner().invoke(command, [*arguments, "--split", "val", "--require", "top1=1.01"])
     assert isinstance(refused.exception, GateFailed)
