@@ -10,8 +10,6 @@ import click
 from catalens.cli.console import FOLDER, configurable, emit, json_option, progress_bar, say, settings
 
 if TYPE_CHECKING:
-    from catalens.core.bundle import Bundle
-    from catalens.core.catalog import Catalog
     from catalens.evaluate import Evaluation
 
 HEADLINE = 0.98  # the promise that the first sentence is about, where the bundle makes it
@@ -57,7 +55,10 @@ def command(
     flags = {"split": split, "require": _requirements(require) or None}
     chosen = settings(EvaluateSettings, "evaluate", config, assignments, flags)
     opened, shop = Bundle(bundle), Catalog(catalog)
-    _see_that_parts_are_those_of_training(opened, shop)
+    trained = opened.manifest.training
+    if "train_digest" in trained:
+        digests = {"catalog_digest": trained["catalog"]["digest"], "train_digest": trained["train_digest"]}
+        shop.check_not_split_anew(opened.taxonomy, **digests)
     with progress_bar("scoring photos") as progress:
         scores, findings = score(Session(opened), shop, part=chosen.split, progress=progress)
     evaluation = run(
@@ -66,7 +67,7 @@ def command(
         opened.taxonomy,
         temperature=opened.manifest.temperature,
         promises=opened.promises,
-        train_counts=opened.manifest.training.get("train_counts"),
+        train_counts=trained.get("train_counts"),
         digests={"bundle": opened.digest, "catalog": shop.digest},
     )
     values = evaluation.to_json() | {"split": chosen.split, "unreadable": len(findings)}
@@ -85,23 +86,6 @@ def _requirements(require: tuple[str, ...]) -> dict[str, str]:
     if wrong is not None:
         raise click.BadParameter(f"expected FIGURE=VALUE, such as top1=0.9, got {wrong!r}", param_hint="--require")
     return dict(text.split("=", 1) for text in require)
-
-
-def _see_that_parts_are_those_of_training(bundle: Bundle, catalog: Catalog) -> None:
-    """Raises CatalogError where the catalog was split anew: the part may hold photos that the model has learnt."""
-    from catalens.core.catalog import photos_digest
-    from catalens.core.errors import CatalogError
-
-    training = bundle.manifest.training
-    if training.get("catalog", {}).get("digest") != catalog.digest:
-        return
-    images, labels = catalog.labelled("train", bundle.taxonomy)
-    if photos_digest(images["image_id"].to_pylist(), labels) != training["train_digest"]:
-        raise CatalogError(
-            "its part 'train' is not what the bundle was trained on (was it split anew?), so its other parts may hold "
-            "photos that the model has learnt; train again, or restore the split",
-            source=str(catalog.path),
-        )
 
 
 def _show(evaluation: Evaluation, part: str, unreadable: int) -> None:

@@ -165,6 +165,21 @@ class Catalog:
         labels = np.array([taxonomy.leaf_index.get(leaf, -1) for leaf in leaves], dtype=np.int64)
         return images.filter(pa.array(labels >= 0)), labels[labels >= 0]
 
+    def check_not_split_anew(self, taxonomy: Taxonomy, *, catalog_digest: str, train_digest: str) -> None:
+        """Raises CatalogError if a model was trained on this catalog, but not on what its part `train` holds now.
+
+        Nothing is known, and nothing raised, where it was trained on another catalog.
+        """
+        if catalog_digest != self.digest:
+            return
+        images, labels = self.labelled("train", taxonomy)
+        if photos_digest(images["image_id"].to_pylist(), labels) != train_digest:
+            raise CatalogError(
+                "its part 'train' is not what the model was trained on (was it split anew?), so its other parts may "
+                "hold photos that the model has learnt; train again, or restore the split",
+                source=str(self.path),
+            )
+
 
 def photos_digest(ids: Sequence[str], labels: npt.NDArray[np.int64]) -> str:
     """sha256 over photos and their labels, in order: by it a run and its bundle know what they were trained on."""

@@ -27,9 +27,12 @@ def replacing(path: Path) -> Iterator[Path]:
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yields an empty folder beside `path` to fill; on leaving, its files are flushed and the folder is named `path`.
 
-    A folder that had the name is kept until the new one has it.
+    A folder that had the name is kept until the new one has it; a kill between the two renames leaves it under the
+    name ".NAME.old", from where the next call puts it back.
     """
-    partial = path.with_name(f".{path.name}.partial")
+    partial, old = path.with_name(f".{path.name}.partial"), path.with_name(f".{path.name}.old")
+    if old.exists() and not path.exists():
+        old.replace(path)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
@@ -37,10 +40,13 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         for file in [*partial.rglob("*"), partial]:
             flush(file)
         if path.exists():
-            old = path.with_name(f".{path.name}.old")
             shutil.rmtree(old, ignore_errors=True)
             path.replace(old)
-            partial.replace(path)
+            try:
+                partial.replace(path)
+            except BaseException:
+                old.replace(path)
+                raise
             shutil.rmtree(old)
         else:
             partial.replace(path)

@@ -46,12 +46,13 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(errors.CatalensError)
     async def ours(request: Request, error: errors.CatalensError) -> JSONResponse:
-        status = http_status(error)
+        status, source = http_status(error), error.source
         if status == 500:
             log.error("%s %s: %s", request.method, request.url.path, error)
+            source = None  # a path of the server's, which is for its log alone
         headers = {"retry-after": str(RETRY_AFTER_S)} if status == 503 else None
         return _answer(
-            request, status, type(error).__name__, error.message, source=error.source, key=error.key, headers=headers
+            request, status, type(error).__name__, error.message, source=source, key=error.key, headers=headers
         )
 
     @app.exception_handler(RequestValidationError)

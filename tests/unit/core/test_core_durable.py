@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from catalens.core.durable import flush, replacing
+from catalens.core.durable import flush, replacing, replacing_folder
 
 
 def names(folder: Path) -> list[str]:
@@ -60,6 +60,41 @@ def test_a_kill_leaves_the_old_file(tmp_path: Path) -> None:
     with replacing(path) as partial:  # what the killed one left is no obstacle
         partial.write_text("new")
     assert (path.read_text(), names(tmp_path)) == ("new", ["a.json"])
+
+
+def folder_of(path: Path, content: str) -> Path:
+    path.mkdir()
+    (path / "file").write_text(content)
+    return path
+
+
+def test_the_new_folder_takes_the_name(tmp_path: Path) -> None:
+    path = folder_of(tmp_path / "a", "old")
+    with replacing_folder(path) as partial:
+        (partial / "file").write_text("new")
+        assert (path / "file").read_text() == "old"
+    assert ((path / "file").read_text(), names(tmp_path)) == ("new", ["a"])
+
+
+def test_an_error_at_the_last_step_leaves_the_old_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, rename = folder_of(tmp_path / "a", "old"), Path.replace
+
+    def refuse(self: Path, target: Path) -> Path:
+        if self.name.endswith(".partial"):
+            raise PermissionError
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(PermissionError), replacing_folder(path) as partial:
+        (partial / "file").write_text("new")
+    assert ((path / "file").read_text(), names(tmp_path)) == ("old", ["a"])
+
+
+def test_a_folder_that_a_kill_left_aside_comes_back(tmp_path: Path) -> None:
+    folder_of(tmp_path / ".a.old", "old")
+    with pytest.raises(LookupError), replacing_folder(tmp_path / "a"):
+        raise LookupError
+    assert ((tmp_path / "a" / "file").read_text(), names(tmp_path)) == ("old", ["a"])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows opens no folders")

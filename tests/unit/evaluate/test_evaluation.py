@@ -175,7 +175,7 @@ def test_the_verb(tmp_path: Path):
     anew_bundle = split_anew(tmp_path / "anew.bundle", catalog)
     anew = CliRunner().invoke(command, [str(anew_bundle), str(tmp_path / "shop.catalog")])
     assert isinstance(anew.exception, CatalogError)
-    assert "is not what the bundle was trained on" in str(anew.exception)
+    assert "is not what the model was trained on" in str(anew.exception)
 
     refused = CliRunner().invoke(command, [*arguments, "--split", "val", "--require", "top1=1.01"])
     assert isinstance(refused.exception, GateFailed)

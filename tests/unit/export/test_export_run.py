@@ -120,7 +120,7 @@ def test_a_catalog_that_was_split_anew_is_refused(catalog: Catalog, run_folder: 
     first, last = parts.index("train"), parts.index("calib")
     parts[first], parts[last] = "calib", "train"
     catalog.write_table("splits", pa.table({"product_id": table["product_id"], "part": parts}))
-    with pytest.raises(CatalogError, match="its part 'train' is not what the run was trained on"):
+    with pytest.raises(CatalogError, match="its part 'train' is not what the model was trained on"):
         export.run(run_folder, tmp_path / "b.bundle", ExportSettings())
     assert not (tmp_path / "b.bundle").exists()
 
