@@ -82,7 +82,7 @@ def write_report(
             evaluation=evaluation,
             epochs=tuple(_epochs(metrics)),
             confused=tuple(_confused(photos, evaluation["confusions"], known)),
-            best=tuple(_categories(photos, reversed(evaluation["per_class"]), known)),
+            best=tuple(_categories(photos, sorted(evaluation["per_class"], key=_strength, reverse=True), known)),
             worst=tuple(_categories(photos, evaluation["per_class"], known)),
             examples=tuple(_examples(catalog, photos, known)),
             query=Shown(photos.first(query), "Asked with", (_name(catalog, query), query)),
@@ -152,15 +152,18 @@ def _categories(photos: _Photos, rows: Iterable[Mapping[str, Any]], known: Seque
         yield Shown(photos.first(example.product), row["path"][-1], tuple(line for line in lines if line))
 
 
+def _strength(row: Mapping[str, Any]) -> float:
+    """How well a category does: recall and precision together."""
+    return (row["recall"] or 0.0) + (row["precision"] or 0.0)
+
+
 def _examples(catalog: Catalog, photos: _Photos, known: Sequence[Answer]) -> Iterator[Shown]:
     """Some that were right, some that were left to a person or filed higher up, some that were wrong."""
     for wanted in ("right", "doubtful", "wrong"):
         chosen = [a for a in known if a.verdict(catalog.taxonomy.path_names(a.truth)) == wanted]
         for answer in chosen[:: max(1, len(chosen) // EACH)][:EACH]:
             truth = catalog.taxonomy[answer.truth].name()
-            best = answer.said["labels"][0]
-            lines = (answer.said["decision"]["reason"], f"best answer {best['path'][-1]}, {best['score']:.0%}")
-            yield Shown(photos.first(answer.product), truth, lines, wanted)
+            yield Shown(photos.first(answer.product), truth, (answer.said["decision"]["reason"],), wanted)
 
 
 def _stranger(said: Mapping[str, Any]) -> Shown:
