@@ -48,7 +48,7 @@ BENCHMARKS = {
         source="clothing/images.csv",
         ingest=["--split-column", "benchmark_split"],
         split=["--given-only"],
-        train=["--size", "160", "--epochs", "10", "--set", "train.backbone_lr=0.25"],
+        train=["--size", "192", "--epochs", "8", "--set", "train.backbone_lr=0.25", "--set", "train.augment=strong"],
         part="val",
         asked={"top1": 0.85},
     ),
