@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import shutil
 import subprocess
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from catalens.demo.settings import DemoSettings
 
 MARK = "demo.json"  # a folder with this file is ours to clear
-# threads that wait by spinning make a busy machine several times slower
-_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
 MADE = ("dump", "shop.catalog", "run", "shop.bundle", "shop.index", "test-photos.txt", "report.html", MARK)
 
 
@@ -143,7 +140,7 @@ class Steps:
         say(f"\n$ {line}")
         with (feed or Path("/dev/null")).open("rb") as source:
             command = [sys.executable, "-m", "catalens", *words]
-            done = subprocess.run(command, stdin=source, stdout=subprocess.PIPE, env=_ENVIRONMENT, check=False)
+            done = subprocess.run(command, stdin=source, stdout=subprocess.PIPE, check=False)
         if done.returncode:
             say(f"\nThe demo stops: this command ended with {done.returncode}.")
             raise click.exceptions.Exit(done.returncode)

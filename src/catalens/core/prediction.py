@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Action = Literal["file", "suggest", "review", "reject"]
@@ -67,4 +67,14 @@ class Prediction:
     timings_ms: dict[str, float] = field(default_factory=dict, compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        # by hand: dataclasses.asdict copies every string, which is a tenth of the time of a small model's answer
+        return {
+            **_fields(self),
+            "decision": _fields(self.decision),
+            "labels": [_fields(label) for label in self.labels],
+            "findings": [_fields(finding) for finding in self.findings],
+        }
+
+
+def _fields(value: Prediction | Decision | Label | Finding) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__slots__}
