@@ -6,21 +6,21 @@ Over every network of ours, some of timm's, and real weights where they are pres
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 import torch
 from fastapi.testclient import TestClient
 from tests.builders.catalogs import striped_catalog
+from tests.builders.networks import small_run
 from torch import nn
 
 from catalens.core.bundle import Bundle, write_bundle
 from catalens.core.preprocess import Preprocess
 from catalens.core.progress import silent
 from catalens.core.scores import product_logits, softmax
-from catalens.export.hostile import hostile_images
+from catalens.export.hostile import HostileImage, hostile_images
 from catalens.export.run import ExportSettings, fill_bundle
 from catalens.predict.predictor import Photo, Predictor
 from catalens.serve.app import create_app
@@ -70,8 +70,7 @@ def trio(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         _move_statistics(backbone.network)
     model = build(backbone, preprocess, classes=len(catalog.taxonomy.leaves), dropout=0.3)
     nn.init.normal_(model.head.weight, std=0.5)
-    info: dict[str, Any] = {"catalog": {"path": str(catalog.path), "name": "striped", "digest": catalog.digest}}
-    trained = TrainedRun(model.eval(), preprocess, catalog.taxonomy, info)
+    trained = replace(small_run(catalog, size=SIZE), model=model.eval(), preprocess=preprocess)
     bundle = write_bundle(
         folder / "three.bundle",
         lambda partial: fill_bundle(partial, trained, catalog, ExportSettings(), name="three", progress=silent),
@@ -90,7 +89,7 @@ def _move_statistics(network: nn.Module) -> None:
 
 
 @pytest.mark.parametrize("photo", PHOTOS, ids=lambda photo: photo.name)
-def test_checkpoint_bundle_and_service_agree(trio: Trio, photo: Any) -> None:
+def test_checkpoint_bundle_and_service_agree(trio: Trio, photo: HostileImage) -> None:
     logits = trio.torch_logits([photo.data])
     graph, _ = trio.predictor.session.run(trio.trained.preprocess.square(photo.data)[None])
     assert np.abs(graph - logits).max() <= 1e-3
