@@ -3,9 +3,9 @@
     python benchmarks/accuracy.py grocery|clothing|fashion [--data FOLDER] [--weights FILE] [--work FOLDER]
 
 Data: GroceryStoreDataset (official train and val), clothing-dataset-small (its train and validation), Fashion Product
-Images small (our grouped 70/10/10/10 split, leaves of 10 products or more, native 60x80 photos).  The validation parts
-of grocery and clothing choose nothing: the last epoch is taken, and recipes are one for all.  They do calibrate the
-promises there, for want of another part, which the bundle says.
+Images small (our grouped 70/10/10/10 split, leaves of 10 products or more, native 60x80 photos).  No epoch is chosen
+on the validation parts of grocery and clothing: the last one is taken.  Their promises are calibrated there, for want of
+another part, which the bundle says.
 """
 
 from __future__ import annotations
