@@ -4,8 +4,8 @@
 
 Data: GroceryStoreDataset (official train and val), clothing-dataset-small (its train and validation), Fashion Product
 Images small (our grouped 70/10/10/10 split, leaves of 10 products or more, native 60x80 photos).  No epoch is chosen
-on the validation parts of grocery and clothing: the last one is taken.  Their promises are calibrated there, for want of
-another part, which the bundle says.
+on the validation parts of grocery and clothing: the last one is taken.  Their promises are calibrated there, for want
+of another part, which the bundle says.
 """
 
 from __future__ import annotations
