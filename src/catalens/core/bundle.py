@@ -12,10 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from catalens.core.durable import replacing_folder
 from catalens.core.errors import BundleCorrupt, BundleError, BundleIncompatible, ConfigError, PromiseError
+from catalens.core.manifest import file_digest, parse, read_values, verify_files
 from catalens.core.preprocess import Preprocess
 from catalens.core.promise import Promise
 from catalens.core.taxonomy import Taxonomy
@@ -120,12 +121,6 @@ def write_bundle(path: Path, fill: Callable[[Path], dict[str, Any]], *, overwrit
     return Bundle(path)
 
 
-def file_digest(path: Path) -> str:
-    """sha256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _version(values: dict[str, Any]) -> str:
     """First 12 digits of the sha256 over a manifest, read as JSON, but for the version itself."""
     rest = {key: value for key, value in values.items() if key != "version"}
@@ -136,21 +131,11 @@ def _verify_files(path: Path, files: dict[str, str]) -> None:
     for name in (MODEL, TAXONOMY):
         if name not in files:
             raise BundleCorrupt(f"the manifest lists no {name}", source=str(path / MANIFEST), key=name)
-    for name, expected in files.items():
-        if not (path / name).is_file():
-            raise BundleCorrupt("is missing from the bundle", source=str(path / name), key=name)
-        got = file_digest(path / name)
-        if got != expected:
-            raise BundleCorrupt(f"expected sha256 {expected[:12]}, got {got[:12]}", source=str(path / name), key=name)
+    verify_files(path, files, kind="bundle", error=BundleCorrupt)
 
 
 def _read_manifest(path: Path) -> Manifest:
-    try:
-        values = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-    except OSError:
-        raise BundleCorrupt("is not a bundle: it has no manifest.json", source=str(path), key=MANIFEST) from None
-    except ValueError as error:
-        raise BundleCorrupt(f"is not JSON ({error})", source=str(path / MANIFEST), key=MANIFEST) from None
+    values = read_values(path / MANIFEST, what="a bundle", error=BundleCorrupt)
     version = values.get("format_version") if isinstance(values, dict) else None
     if version != FORMAT_VERSION:
         raise BundleIncompatible(f"expected bundle format {FORMAT_VERSION}, got {version}", source=str(path))
@@ -160,9 +145,4 @@ def _read_manifest(path: Path) -> Manifest:
             source=str(path / MANIFEST),
             key=MANIFEST,
         )
-    try:
-        return Manifest.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise BundleCorrupt(f"{key}: {first['msg']}", source=str(path / MANIFEST), key=key) from None
+    return parse(values, Manifest, path / MANIFEST, error=BundleCorrupt)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +9,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from catalens.core.bundle import file_digest
 from catalens.core.catalog import Catalog
 from catalens.core.durable import replacing_folder
 from catalens.core.errors import DataError, IndexMismatch
+from catalens.core.manifest import file_digest, parse, read_values, verify_files
 from catalens.core.prediction import Neighbour
 from catalens.core.taxonomy import Taxonomy
 from catalens.search.index import IndexedProducts, Mask
@@ -111,14 +110,7 @@ class ExactIndex:
                 "build it again with `catalens embed` and `catalens index`",
                 source=str(path),
             )
-        for name, expected in info.files.items():
-            if not (path / name).is_file():
-                raise IndexMismatch("is missing from the index", source=str(path / name), key=name)
-            got = file_digest(path / name)
-            if got != expected:
-                raise IndexMismatch(
-                    f"expected sha256 {expected[:12]}, got {got[:12]}", source=str(path / name), key=name
-                )
+        verify_files(path, info.files, kind="index", error=IndexMismatch)
         products = IndexedProducts(pq.read_table(path / PRODUCTS), Taxonomy.read(path / TAXONOMY))
         return cls(np.load(path / VECTORS, mmap_mode="r"), products, info)
 
@@ -142,18 +134,8 @@ def build(catalog: Catalog, *, space: str, model: str) -> ExactIndex:
 
 
 def _read_info(path: Path) -> IndexInfo:
-    try:
-        values = json.loads((path / INFO).read_text(encoding="utf-8"))
-    except OSError:
-        raise IndexMismatch("is not an index: it has no index.json", source=str(path), key=INFO) from None
-    except ValueError as error:
-        raise IndexMismatch(f"is not JSON ({error})", source=str(path / INFO), key=INFO) from None
+    values = read_values(path / INFO, what="an index", error=IndexMismatch)
     version = values.get("format_version") if isinstance(values, dict) else None
     if version != FORMAT_VERSION:
         raise IndexMismatch(f"expected index format {FORMAT_VERSION}, got {version}", source=str(path))
-    try:
-        return IndexInfo.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise IndexMismatch(f"{key}: {first['msg']}", source=str(path / INFO), key=key) from None
+    return parse(values, IndexInfo, path / INFO, error=IndexMismatch)

@@ -46,7 +46,8 @@ def run(
     goes on after its last finished epoch as if it had not been.  `say` gets a line an epoch.
     Raises ConfigError or CatalogError.
     """
-    taxonomy = trained_taxonomy(catalog, settings.min_products)
+    counts = train_counts(catalog)
+    taxonomy = trained_taxonomy(catalog, counts, settings.min_products)
     has_val = "val" in catalog.split.values()
     if not has_val and (settings.keep == "best" or settings.patience):
         raise ConfigError("the catalog has no part 'val' to choose an epoch by; set train.keep=last, train.patience=0")
@@ -56,7 +57,7 @@ def run(
     train = photos_of(catalog, "train", taxonomy)
     val = photos_of(catalog, "val", taxonomy) if has_val else None
 
-    info = _describe(catalog, settings, preprocess, backbone, taxonomy, train)
+    info = _describe(catalog, counts, settings, preprocess, backbone, taxonomy, train)
     _open_folder(folder, info, taxonomy, resume=resume)
     model = build(backbone, preprocess, classes=len(taxonomy.leaves), dropout=settings.dropout)
     history = History(folder, say=say, progress=progress)
@@ -82,9 +83,8 @@ def run(
     return info
 
 
-def trained_taxonomy(catalog: Catalog, min_products: int) -> Taxonomy:
+def trained_taxonomy(catalog: Catalog, counts: Counter[str], min_products: int) -> Taxonomy:
     """The tree over the leaves with `min_products` products in train.  Raises CatalogError if there are none."""
-    counts = train_counts(catalog)
     leaves = [leaf for leaf in catalog.taxonomy.leaves if counts[leaf] >= min_products]
     if not leaves:
         message = f"no category has {min_products} products in part 'train'"
@@ -112,13 +112,13 @@ def _preprocess(settings: TrainSettings, backbone: Backbone) -> Preprocess:
 
 def _describe(
     catalog: Catalog,
+    counts: Counter[str],
     settings: TrainSettings,
     preprocess: Preprocess,
     backbone: Backbone,
     taxonomy: Taxonomy,
     train: Photos,
 ) -> dict[str, Any]:
-    counts = train_counts(catalog)
     return {
         "settings": settings.model_dump(mode="json"),
         "preprocess": preprocess.to_json(),
