@@ -17,6 +17,7 @@ import zlib
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,9 @@ def draw_dump(
     with replacing_folder(folder) as partial_folder:
         rows: list[tuple[str, ...]] = []
         draw = partial(_draw_product, partial_folder, seed)
-        with ProcessPoolExecutor(workers, initializer=_end_with, initargs=(os.getpid(),)) as pool:
+        # not forked: a fork of a process with threads may hang on a lock that one of them held
+        context = get_context("spawn")
+        with ProcessPoolExecutor(workers, context, initializer=_end_with, initargs=(os.getpid(),)) as pool:
             for done, drawn in enumerate(pool.map(draw, range(products), chunksize=8), start=1):
                 rows += drawn
                 progress(done, products, "products")
