@@ -212,6 +212,14 @@ def write_parquet(table: pa.Table, path: Path) -> None:
         pq.write_table(table, partial, compression="zstd")
 
 
+def is_marked(path: Path, marks: Mapping[str, str]) -> bool:
+    """Whether a Parquet table is there and its metadata says that it was made of just this."""
+    if not path.is_file():
+        return False
+    metadata = pq.read_schema(path).metadata or {}
+    return all(metadata.get(key.encode()) == value.encode() for key, value in marks.items())
+
+
 def write_json(values: Mapping[str, Any], path: Path) -> None:
     """Write, flush, rename: a reader sees the old file or the new one."""
     with replacing(path) as partial:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from catalens.core.catalog import Catalog, write_parquet
+from catalens.core.catalog import Catalog, is_marked, write_parquet
 from catalens.core.errors import CatalogError
 from catalens.core.prediction import Finding
 from catalens.core.progress import Progress, silent
@@ -56,14 +56,14 @@ def run(embed: Embed, catalog: Catalog, *, space: str, progress: Progress = sile
     photos, products = tables / f"{name}.parquet", tables / f"{name}.products.parquet"
     marks = {"space": space, "catalog": catalog.digest}
     reused = 0
-    if _marked(photos, marks) and _marked(products, marks):
+    if is_marked(photos, marks) and is_marked(products, marks):
         reused = catalog.info.images
     else:
         folder.mkdir(parents=True, exist_ok=True)
         parts = []
         for start, stop in _parts(catalog):
             part, part_marks = folder / f"part-{start:09}.parquet", {**marks, "stop": str(stop)}
-            if _marked(part, part_marks):
+            if is_marked(part, part_marks):
                 reused += stop - start
             else:
                 within = _from(progress, start, catalog.info.images)
@@ -80,7 +80,7 @@ def run(embed: Embed, catalog: Catalog, *, space: str, progress: Progress = sile
 def product_vectors(catalog: Catalog, *, space: str) -> tuple[tuple[str, ...], Floats]:
     """Product ids and their float32 [P, D].  Raises CatalogError if `catalens embed` has not made them."""
     name = f"{table_name(space)}.products"
-    if not _marked(catalog.path / "tables" / f"{name}.parquet", {"space": space, "catalog": catalog.digest}):
+    if not is_marked(catalog.path / "tables" / f"{name}.parquet", {"space": space, "catalog": catalog.digest}):
         raise CatalogError(
             f"has no vectors of bundle {space[:12]}; run `catalens embed BUNDLE {catalog.path}` first",
             source=str(catalog.path),
@@ -151,11 +151,3 @@ def _count(path: Path) -> int:
 
 def _to_column(vectors: npt.NDArray[np.float32]) -> pa.FixedSizeListArray:
     return pa.FixedSizeListArray.from_arrays(pa.array(vectors.astype(np.float32).ravel()), vectors.shape[1])
-
-
-def _marked(path: Path, marks: dict[str, str]) -> bool:
-    """Whether the file is there and was made for this bundle and catalog."""
-    if not path.is_file():
-        return False
-    metadata = pq.read_schema(path).metadata or {}
-    return all(metadata.get(key.encode()) == value.encode() for key, value in marks.items())
