@@ -10,9 +10,10 @@ from typing import Any
 
 from catalens import __version__
 from catalens.core.catalog import Catalog
+from catalens.core.page import Shown, Verdict
 from catalens.core.taxonomy import SEPARATOR
 from catalens.demo.settings import DemoSettings
-from catalens.evaluate.report import Confused, Epoch, ReportData, Shown, Verdict, write
+from catalens.evaluate.report import Confused, Epoch, ReportData, write
 
 PAIRS, CATEGORIES, EACH, STRANGERS = 6, 6, 4, 10  # how many of each are shown
 

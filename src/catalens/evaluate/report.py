@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from html import escape
-from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from catalens.core import page as core_page
 from catalens.core.durable import replacing
+from catalens.core.page import Shown
 from catalens.evaluate import sections
-
-Verdict = Literal["right", "doubtful", "wrong"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +25,6 @@ class Epoch:
     val_loss: float
     train_top1: float
     val_top1: float
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A photo's bytes, in any format, and the words under it: a title and lines of text."""
-
-    photo: bytes
-    title: str
-    lines: tuple[str, ...] = ()
-    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +68,13 @@ SECTIONS: tuple[tuple[str, Callable[[ReportData], str]], ...] = (
     ("Level by level", lambda data: sections.levels(data.evaluation)),
     ("Can its probabilities be believed?", lambda data: sections.reliability(data.evaluation)),
     ("What it takes for something else", lambda data: sections.confused(data.confused)),
-    ("Its best categories", lambda data: sections.photos(data.best)),
-    ("Its weakest categories", lambda data: sections.photos(data.worst)),
-    ("What it decided, in words", lambda data: sections.photos(data.examples)),
+    ("Its best categories", lambda data: core_page.photos(data.best)),
+    ("Its weakest categories", lambda data: core_page.photos(data.worst)),
+    ("What it decided, in words", lambda data: core_page.photos(data.examples)),
     ("Products that look alike", lambda data: sections.neighbours(data.query, data.neighbours)),
     ("What was set aside, and why", lambda data: sections.set_aside(data.set_aside)),
     ("Strangers", lambda data: sections.strangers(data.strangers)),
-    ("How to do this yourself", lambda data: sections.commands(data.commands)),
+    ("How to do this yourself", lambda data: core_page.commands(data.commands)),
 )
 
 
@@ -98,14 +86,10 @@ def write(path: Path, data: ReportData) -> None:
 
 def page(data: ReportData) -> str:
     """The page's HTML."""
-    style = resources.files("catalens.evaluate").joinpath("report.css").read_text(encoding="utf-8")
-    filled = ((title, fill(data)) for title, fill in SECTIONS)
-    body = "".join(f"<section><h2>{escape(title)}</h2>{content}</section>" for title, content in filled if content)
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>{escape(data.title)}</title><style>{style}</style></head><body><main>"
-        f'<p class="soft">{escape(data.title)}</p><h1>{escape(sections.promise_sentence(data.evaluation))}</h1>'
-        f"{sections.tiles(data.evaluation)}{body}<footer>{escape(data.made_by)}</footer></main></body></html>\n"
+    return core_page.page(
+        data.title,
+        heading=sections.promise_sentence(data.evaluation),
+        lead=sections.tiles(data.evaluation),
+        sections=((title, fill(data)) for title, fill in SECTIONS),
+        footer=data.made_by,
     )

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
-
-from catalens.core.image import decode
-from catalens.evaluate.plots import Axis, Line, percent_axis, plot, value_axis
+from catalens.core import page
+from catalens.core.page import Shown, card, image, percent, photos, reading, share, table, times, two
+from catalens.core.plots import Axis, Line, percent_axis, plot, value_axis
 
 if TYPE_CHECKING:
-    from catalens.evaluate.report import Confused, Epoch, Shown
+    from catalens.evaluate.report import Confused, Epoch
 
 HEADLINE = "0.98"  # the promise that the first sentence is about
-_PERCENT = "\u00a0%"  # never at the start of a line
 FEWEST = 5  # products in a bin that is drawn: fewer say nothing
-THUMBNAIL = 240  # pixels, the longer side
 
 
 def promise_sentence(evaluation: Mapping[str, Any]) -> str:
@@ -44,11 +39,7 @@ def tiles(evaluation: Mapping[str, Any]) -> str:
         (share(evaluation["macro_recall"]), "mean recall of categories"),
         (f"{evaluation['products']:,}", f"products measured, {evaluation['images']:,} photos"),
     ]
-    return (
-        '<div class="tiles">'
-        + "".join(f'<div class="tile"><b>{b}</b><span>{s}</span></div>' for b, s in shown)
-        + "</div>"
-    )
+    return page.tiles(shown)
 
 
 def coverage(promises: Mapping[str, Any]) -> str:
@@ -73,7 +64,7 @@ def coverage(promises: Mapping[str, Any]) -> str:
         ]
         for key, value in ordered
     ]
-    return _two(
+    return two(
         picture + reading("The blue line falls as more is promised; the red one must stay above the dashes."),
         table(["promise", "filed", "right", *(f"at {level}" for level in levels)], rows)
         + reading("A product that is not sure enough of its category is filed one level up, or waits for a person."),
@@ -95,7 +86,7 @@ def training(epochs: Sequence[Epoch]) -> str:
         Line("training", tuple((epoch.number, epoch.train_top1) for epoch in epochs), "a"),
         Line("validation", tuple((epoch.number, epoch.val_top1) for epoch in epochs), "b"),
     )
-    return _two(
+    return two(
         plot("Loss per epoch", x, value_axis("loss", losses), loss)
         + reading("Both should fall; validation that rises again has learnt by heart."),
         plot("Accuracy per epoch", x, percent_axis("right"), right)
@@ -141,7 +132,7 @@ def reliability(evaluation: Mapping[str, Any]) -> str:
         ["before", f"{raw['ece']:.3f}", f"{raw['nll']:.3f}"],
         ["after", f"{evaluation['ece']:.3f}", f"{evaluation['nll']:.3f}"],
     ]
-    return _two(
+    return two(
         picture
         + reading("On the dashes, 80 % sure means right 80 times in 100; above them it is too modest, below too bold."),
         table(["", "calibration error", "surprise (NLL)"], rows)
@@ -162,11 +153,6 @@ def confused(pairs: Sequence[Confused]) -> str:
     return f'<div class="photos wide">{shown}</div>' + reading(
         "Left: the product that was taken for something else. Right: one that really is what it was taken for."
     )
-
-
-def photos(shown: Iterable[Shown]) -> str:
-    cards = "".join(_photo(one) for one in shown)
-    return f'<div class="photos">{cards}</div>' if cards else ""
 
 
 def neighbours(query: Shown | None, nearest: Sequence[Shown]) -> str:
@@ -196,59 +182,3 @@ def strangers(shown: Sequence[Shown]) -> str:
         "what is filed is a mistake that the promise does not cover."
     )
     return photos(shown) + reading(words)
-
-
-def commands(lines: Sequence[str]) -> str:
-    return card("".join(f"<p><code>{escape(line)}</code></p>" for line in lines)) if lines else ""
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Cells are HTML; all but the first column are numbers."""
-    top = "".join(f"<th{' class=n' if number else ''}>{escape(name)}</th>" for number, name in enumerate(head))
-    body = "".join(
-        "<tr>" + "".join(f"<td{' class=n' if number else ''}>{cell}</td>" for number, cell in enumerate(row)) + "</tr>"
-        for row in rows
-    )
-    return f'<div class="scroll"><table><tr>{top}</tr>{body}</table></div>'
-
-
-def image(data: bytes, alt: str) -> str:
-    """A photo's bytes -> an <img> that carries its own small JPEG."""
-    small = Image.fromarray(decode(data, source=alt, at_least=THUMBNAIL))
-    small.thumbnail((THUMBNAIL, THUMBNAIL))
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=80)
-    content = base64.b64encode(buffer.getvalue()).decode()
-    return f'<img loading="lazy" alt="{escape(alt, quote=True)}" src="data:image/jpeg;base64,{content}">'
-
-
-def _photo(one: Shown) -> str:
-    verdict = f'<span class="{one.verdict}">{one.verdict}</span><br>' if one.verdict else ""
-    lines = "<br>".join(escape(line) for line in one.lines)
-    words = f"<figcaption><b>{escape(one.title)}</b>{verdict}{lines}</figcaption>"
-    return f'<figure class="photo">{image(one.photo, one.title)}{words}</figure>'
-
-
-def percent(value: float) -> str:
-    """0.98 -> "98 %", 0.985 -> "98.5 %": as many digits as a promise is written with."""
-    return f"{round(100 * value, 1):g}{_PERCENT}" if value > 0.9 else f"{100 * value:.0f}{_PERCENT}"
-
-
-def share(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f}{_PERCENT}"
-
-
-def times(count: int) -> str:
-    return "once" if count == 1 else f"{count:,} times"
-
-
-def reading(words: str) -> str:
-    return f'<p class="reading">{escape(words)}</p>'
-
-
-def card(content: str) -> str:
-    return f'<div class="card">{content}</div>'
-
-
-def _two(left: str, right: str) -> str:
-    return f'<div class="two">{card(left)}{card(right)}</div>'

@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 from catalens.core.errors import ImageError
-from catalens.evaluate.plots import Axis, Line, percent_axis, plot, value_axis
-from catalens.evaluate.report import Confused, Epoch, ReportData, Shown, page, write
+from catalens.core.page import Shown
+from catalens.core.plots import Axis, Line, percent_axis, plot, value_axis
+from catalens.evaluate.report import Confused, Epoch, ReportData, page, write
 
 VOID = {"meta", "img", "br", "line", "polyline"}
 
