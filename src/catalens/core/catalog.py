@@ -57,6 +57,15 @@ TABLES = {
         ]
     ),
     "splits": pa.schema([("product_id", pa.string()), ("part", pa.string())]),
+    "names": pa.schema(  # of categories in other languages; no part of the digest, so a model stays valid
+        [
+            ("category_id", pa.string()),
+            ("language", pa.string()),
+            ("name", pa.string()),
+            ("source", pa.string()),  # the name that it translates
+            ("origin", pa.string()),  # "glossary", or the provider that was asked
+        ]
+    ),
 }
 
 
@@ -99,8 +108,19 @@ class Catalog:
         return self.info.digest
 
     @cached_property
-    def taxonomy(self) -> Taxonomy:
+    def delivered_taxonomy(self) -> Taxonomy:
+        """The tree as it was when the catalog was made: what the digest covers."""
         return Taxonomy.read(self.path / "taxonomy.parquet")
+
+    @cached_property
+    def taxonomy(self) -> Taxonomy:
+        """The tree, with the names that were translated since (table `names`)."""
+        if not self.has_table("names"):
+            return self.delivered_taxonomy
+        names: dict[str, dict[str, str]] = {}
+        for row in self.table("names").to_pylist():
+            names.setdefault(row["category_id"], {})[row["language"]] = row["name"]
+        return self.delivered_taxonomy.with_names(names)
 
     @cached_property
     def products(self) -> pa.Table:

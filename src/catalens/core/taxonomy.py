@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -186,6 +186,33 @@ class Taxonomy:
         kept = {node for leaf in wanted for node in self.path(leaf)}
         return Taxonomy(tuple(c for c in self.categories if c.id in kept), self.level_names)
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that names are there in, besides as delivered."""
+        return tuple(sorted({language for category in self.categories for language in category.names} - {""}))
+
+    def with_names(self, names: Mapping[str, Mapping[str, str]]) -> Taxonomy:
+        """{category id: {language: name}} added to the tree; a name it has in that language is replaced.
+
+        Raises TaxonomyError if there is no such category.
+        """
+        for category_id in names:
+            _ = self[category_id]
+        named = (replace(c, names={**c.names, **names.get(c.id, {})}) for c in self.categories)
+        return Taxonomy(tuple(named), self.level_names)
+
+    def speaking(self, language: str) -> Taxonomy:
+        """The same tree for people who read `language`: its names in place of those delivered, where there are any.
+
+        Ids and order are the same, so what a model says of one holds for the other.  Raises TaxonomyError if there is
+        no name in that language.
+        """
+        if language not in self.languages:
+            there = f"there are {', '.join(self.languages)}" if self.languages else "there are none but as delivered"
+            raise TaxonomyError(f"has no names in language {language!r}; {there}", key=language)
+        spoken = (replace(c, names={**c.names, "": c.name(language)}) for c in self.categories)
+        return Taxonomy(tuple(spoken), self.level_names)
+
     @cached_property
     def digest(self) -> str:
         """sha256 over ids, parents, names and order."""
@@ -195,14 +222,13 @@ class Taxonomy:
 
     def to_table(self) -> pa.Table:
         """id, parent, level, name, name.<language>...; level names are in the schema's metadata."""
-        languages = sorted({language for category in self.categories for language in category.names} - {""})
         columns: dict[str, pa.Array] = {
             "id": pa.array([c.id for c in self.categories], pa.string()),
             "parent": pa.array([c.parent for c in self.categories], pa.string()),
             "level": pa.array([c.level for c in self.categories], pa.int32()),
             "name": pa.array([c.names.get("") for c in self.categories], pa.string()),
         }
-        for language in languages:
+        for language in self.languages:
             columns[f"name.{language}"] = pa.array([c.names.get(language) for c in self.categories], pa.string())
         names = json.dumps(list(self.level_names), ensure_ascii=False)
         return pa.table(columns).replace_schema_metadata({"level_names": names})

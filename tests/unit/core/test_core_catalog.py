@@ -56,6 +56,17 @@ def test_a_catalog_is_read(catalog: Catalog) -> None:
     assert catalog.digest == content_digest(catalog.taxonomy, catalog.products, catalog.images)
 
 
+def test_names_that_were_translated_are_read_with_the_taxonomy_and_change_no_digest(catalog: Catalog) -> None:
+    before = catalog.digest
+    rows = {"category_id": ["mug"], "language": ["fr"], "name": ["Tasse à café"], "source": ["Mug"], "origin": ["x"]}
+    catalog.write_table("names", pa.table(rows))
+    again = Catalog(catalog.path)
+    assert again.taxonomy["mug"].names == {"": "Mug", "fr": "Tasse à café"}
+    assert again.delivered_taxonomy == Taxonomy.read(catalog.path / "taxonomy.parquet")
+    assert again.digest == before == content_digest(again.delivered_taxonomy, again.products, again.images)
+    assert again.split
+
+
 def test_images_of_a_part(catalog: Catalog) -> None:
     of_val = catalog.images_of("val")
     assert set(of_val["product_id"].to_pylist()) == {p for p, part in catalog.split.items() if part == "val"}

@@ -89,6 +89,36 @@ def test_names_fall_back_to_what_was_delivered_then_to_the_id() -> None:
     assert Category("7", "", 0, {}).name() == "7"
 
 
+def test_names_in_one_more_language_are_part_of_the_digest_and_nothing_else_changes() -> None:
+    named = SHOP.with_names({"20": {"fr": "Banane"}, "Fruit": {"fr": "Fruits", "de": "Obst"}})
+    assert named.languages == ("de", "fr")
+    assert named.path_names("20", "fr") == ("Fruits", "Banane")
+    assert named.path_names("20") == ("Fruit", "Banana")
+    assert named.leaves == SHOP.leaves
+    assert named.level_names == SHOP.level_names
+    assert named.digest != SHOP.digest
+    assert named.with_names({"20": {"fr": "La banane"}})["20"].names == {"": "Banana", "fr": "La banane"}
+
+
+def test_a_name_for_a_category_that_is_not_there() -> None:
+    with pytest.raises(TaxonomyError, match="unknown category 'Fish'"):
+        SHOP.with_names({"Fish": {"fr": "Poisson"}})
+
+
+def test_a_tree_that_speaks_a_language_falls_back_to_the_delivered_name() -> None:
+    french = SHOP.with_names({"20": {"fr": "Banane"}}).speaking("fr")
+    assert french.path_names("20") == ("Fruit", "Banane")
+    assert french.path_names("31") == ("Drinks", "Juice", "Pear")
+    assert french.leaves == SHOP.leaves
+
+
+def test_a_language_nobody_translated_into() -> None:
+    with pytest.raises(TaxonomyError, match="no names in language 'de'; there are fr"):
+        SHOP.with_names({"20": {"fr": "Banane"}}).speaking("de")
+    with pytest.raises(TaxonomyError, match="none but as delivered"):
+        SHOP.speaking("de")
+
+
 def test_subset_keeps_the_order_and_drops_empty_branches() -> None:
     part = SHOP.subset(["20", "31"])
     assert part.leaves == ("31", "20")
