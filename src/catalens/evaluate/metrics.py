@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
+
+from catalens.core.tail import Band, band
 
 Ints = npt.NDArray[np.int64]
 
@@ -78,10 +81,9 @@ def confusions(predicted: Ints, truth: Ints, classes: int, limit: int = 50) -> l
 
 
 def shots(counts: ClassCounts, leaves: Sequence[str], train_counts: Mapping[str, int]) -> dict[str, Shots]:
-    """Leaves with many (> 100), medium (20..100) and few (< 20) training products (Liu et al., 2019)."""
-    trained = np.array([train_counts.get(leaf, 0) for leaf in leaves])
-    groups = {"many": trained > 100, "medium": (trained >= 20) & (trained <= 100), "few": trained < 20}
-    return {name: _shots(counts, member & (counts.support > 0)) for name, member in groups.items()}
+    """Leaves with many, medium and few training products (`core.tail`)."""
+    bands = np.array([band(train_counts.get(leaf, 0)) for leaf in leaves])
+    return {name: _shots(counts, (bands == name) & (counts.support > 0)) for name in get_args(Band)}
 
 
 def _shots(counts: ClassCounts, member: npt.NDArray[np.bool_]) -> Shots:
