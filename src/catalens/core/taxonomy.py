@@ -75,13 +75,13 @@ class Taxonomy:
         *,
         level_names: Sequence[str] = (),
     ) -> Taxonomy:
-        """{leaf id: names from the top to the leaf} -> tree, ordered by path.
+        """{leaf id: names from the top to the leaf} -> tree, ordered by path; names that are numbers come first, as numbers.
 
         Inner nodes get their path as id ("Fruit > Apple").  Raises TaxonomyError if a leaf would also be an inner
         node of the tree.
         """
         categories: dict[str, Category] = {}
-        for leaf, names in sorted(paths.items(), key=lambda item: (tuple(item[1]), item[0])):
+        for leaf, names in sorted(paths.items(), key=lambda item: (_place(item[1]), item[0])):
             if not names or not all(names):
                 raise TaxonomyError(f"category {leaf!r} has an empty name in its path {tuple(names)}", key=leaf)
             parent = ROOT
@@ -258,3 +258,13 @@ class Taxonomy:
             return cls.from_table(pq.read_table(path))
         except (OSError, pa.ArrowException) as error:
             raise TaxonomyError(f"cannot be read as a Parquet table ({error})", source=str(path)) from None
+
+
+def _place(names: Sequence[str]) -> tuple[tuple[bool, int, str, str], ...]:
+    """What a path is ordered by, name by name: "2" before "10" before "Apple"."""
+    place = []
+    for name in names:
+        number = name.isascii() and name.isdigit()
+        digits = name.lstrip("0") if number else ""  # compared by length first: int() refuses very long ones
+        place.append((not number, len(digits), digits, name))
+    return tuple(place)

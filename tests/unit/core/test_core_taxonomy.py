@@ -52,6 +52,14 @@ def test_two_leaves_of_one_path_stay_two() -> None:
     assert twins.leaves == ("a", "b")
 
 
+def test_names_that_are_numbers_come_first_in_the_order_of_numbers() -> None:
+    names = ["Apple", "10", "2", "02", "1" * 5000, "2a", "-1", "²"]
+    paths = {name: ("top", name) for name in names} | {"deep": ("9", "x"), "late": ("11", "x")}
+    assert Taxonomy.from_paths(paths).leaves == (
+        "deep", "late", "02", "2", "10", "1" * 5000, "-1", "2a", "Apple", "²",
+    )  # fmt: skip
+
+
 def test_levels_of_a_ragged_tree() -> None:
     assert SHOP.level_nodes == (
         ("Drinks", "Fruit"),
