@@ -13,6 +13,7 @@ EXIT_CODES: dict[type[errors.CatalensError], int] = {
     errors.CatalogError: ERROR,
     errors.TaxonomyError: ERROR,
     errors.SourceError: ERROR,
+    errors.FetchError: ERROR,
     errors.NotFound: ERROR,
     errors.BundleCorrupt: ERROR,
     errors.BundleIncompatible: ERROR,

@@ -6,6 +6,8 @@ a test fails if one is missing from either.
 
 from __future__ import annotations
 
+from typing import Literal
+
 
 class CatalensError(Exception):
     """The root.  `source` is the file, URL or photo it is about, `row` the line or record, `key` the field or name."""
@@ -61,6 +63,30 @@ class TaxonomyError(DataError):
 
 class SourceError(DataError):
     """A dump that cannot be read as the format it was said to be."""
+
+
+class FetchError(DataError):
+    """A URL that could not be fetched, or may not be.
+
+    `cause` is what went wrong in the few words of a finding ("address not allowed", "fetch failed: HTTP 404"); `again`
+    says whether to try it "soon", in a "later" run, or "never"; `wait_s` is how long the server asked to wait.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        cause: str = "fetch failed",
+        again: Literal["soon", "later", "never"] = "later",
+        wait_s: float | None = None,
+        source: str | None = None,
+        row: int | None = None,
+        key: str | None = None,
+    ) -> None:
+        super().__init__(message, source=source, row=row, key=key)
+        self.cause = cause
+        self.again = again
+        self.wait_s = wait_s
 
 
 class NotFound(DataError):

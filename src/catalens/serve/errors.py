@@ -22,6 +22,7 @@ HTTP_STATUS: dict[type[errors.CatalensError], int] = {
     errors.CatalogError: 500,
     errors.TaxonomyError: 422,
     errors.SourceError: 422,
+    errors.FetchError: 422,
     errors.NotFound: 404,
     errors.BundleCorrupt: 500,
     errors.BundleIncompatible: 500,

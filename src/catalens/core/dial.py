@@ -1,0 +1,114 @@
+"""Connections to addresses that were checked: a name is looked up once, and what was checked is what is called.
+
+To check a URL first and to let the HTTP library look the name up again would leave a gap: a name server may give a
+public address to the check and a private one to the call (DNS rebinding).
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import httpcore
+
+from catalens.core.address import Allowance, why_refused
+from catalens.core.errors import FetchError
+
+Resolver = Callable[[str, int], Sequence[str]]
+
+
+def look_up(host: str, port: int) -> list[str]:
+    """All addresses of a name, as the system gives them: also of "2130706433", "0x7f.1" and others it takes for one.
+
+    Raises OSError.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+class Deadline(threading.local):
+    """When the request that a thread is making has to be over, in `time.monotonic` seconds."""
+
+    at = float("inf")
+
+    def left(self, timeout_s: float | None) -> float:
+        """Seconds that the next step may take.  Raises httpcore.ReadTimeout if there are none."""
+        left = self.at - time.monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout("the whole request took too long")
+        return left if timeout_s is None else min(left, timeout_s)
+
+
+class GuardedBackend(httpcore.NetworkBackend):
+    """Dials for httpcore.  A name with any address that may not be called is refused, whatever its others are."""
+
+    def __init__(
+        self, allowed: Iterable[Allowance], deadline: Deadline, resolve: Resolver, dial: httpcore.NetworkBackend
+    ) -> None:
+        self._allowed = tuple(allowed)
+        self._deadline = deadline
+        self._resolve = resolve
+        self._dial = dial
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Raises FetchError if the address may not be called, httpcore.ConnectError if none of them answers."""
+        failure: Exception | None = None
+        for address in self._addresses(host, port):
+            try:
+                left = self._deadline.left(timeout)
+                stream = self._dial.connect_tcp(address, port, left, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+            else:
+                return _TimedStream(stream, self._deadline)
+        raise failure or httpcore.ConnectError(f"{host} has no address")
+
+    def _addresses(self, host: str, port: int) -> Sequence[str]:
+        try:
+            addresses = self._resolve(host, port)
+        except (OSError, UnicodeError) as error:
+            cause = "fetch failed: no such host"
+            raise FetchError(f"{host} has no address ({error})", cause=cause, again="later") from None
+        for address in addresses:
+            reason = why_refused(host, port, address, self._allowed)
+            if reason is not None:
+                message = f"{reason}; if it is yours, allow {host}:{port} in allow_private"
+                raise FetchError(message, cause="address not allowed", again="later")
+        return addresses
+
+
+class _TimedStream(httpcore.NetworkStream):
+    """A connection none of whose steps outlasts the request: a server that sends a byte now and then is cut off."""
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, self._deadline.left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._deadline.left(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        inner = self._stream.start_tls(ssl_context, server_hostname, self._deadline.left(timeout))
+        return _TimedStream(inner, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
