@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 from pydantic.fields import FieldInfo
 
-from catalens.cli.main import VERBS, catalens
+from catalens.cli.main import catalens
 
 SETTINGS = {
     "demo": "catalens.demo.settings:DemoSettings",
@@ -52,18 +52,14 @@ names the nearest one.
 
 def page() -> str:
     """The whole page, as Markdown."""
-    context = click.Context(catalens, info_name="catalens")
-    table = "".join(f"| [`{verb}`](#{verb}) | {summary} |\n" for verb, (_, summary) in VERBS.items())
-    sections = (section(verb, context) for verb in VERBS)
-    return HEAD + table + "".join(sections)
+    verbs = [(" ".join(words), summary, command) for words, summary, command in catalens.walk()]
+    table = "".join(f"| [`{verb}`](#{verb.replace(' ', '-')}) | {summary} |\n" for verb, summary, _ in verbs)
+    return HEAD + table + "".join(section(verb, command) for verb, _, command in verbs)
 
 
-def section(verb: str, parent: click.Context) -> str:
+def section(verb: str, command: click.Command) -> str:
     """One verb: its help, its usage and its options."""
-    command = catalens.get_command(parent, verb)
-    assert command is not None
-    context = click.Context(command, info_name=verb, parent=parent)
-    usage = " ".join(command.collect_usage_pieces(context))
+    usage = " ".join(command.collect_usage_pieces(click.Context(command, info_name=verb)))
     lines = [f"\n## {verb}\n", prose(command.help), f"```text\ncatalens {verb} {usage}\n```\n"]
     options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
     if options:
@@ -71,7 +67,8 @@ def section(verb: str, parent: click.Context) -> str:
     if command.epilog:
         lines.append(prose(command.epilog))
     if any(option.name == "config" for option in options):
-        lines += [f"Settings, in a table `[{verb}]` or as `--set {verb}.KEY=VALUE`:\n", settings(verb)]
+        table = verb.replace(" ", "-")
+        lines += [f"Settings, in a table `[{table}]` or as `--set {table}.KEY=VALUE`:\n", settings(verb)]
     return "\n".join(lines)
 
 

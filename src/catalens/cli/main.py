@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import sys
-from difflib import get_close_matches
 from io import TextIOWrapper
 
 import click
 
 from catalens import __version__
 from catalens.cli.exits import ERROR, USAGE, exit_code
+from catalens.cli.group import VerbGroup
 from catalens.core.errors import CatalensError
 
 # verb -> (module, what `catalens --help` says of it); a test sees that every module's help says the same
 VERBS: dict[str, tuple[str, str]] = {
     "demo": ("catalens.cli.demo", "Draw a shop, run the whole way on it, and leave a report to look at."),
     "ingest": ("catalens.cli.ingest", "Read a dump of products and photos into a catalog."),
+    "taxonomy": ("catalens.cli.taxonomy", "Look at the categories of a catalog and change them."),
     "split": ("catalens.cli.split", "Divide a catalog into train, val, calib and test, without leaks."),
     "train": ("catalens.cli.train", "Train a model on a catalog."),
     "export": (
@@ -33,34 +34,7 @@ VERBS: dict[str, tuple[str, str]] = {
 }
 
 
-class Verbs(click.Group):
-    """Loads one verb's module at a time."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
-            return None
-        from importlib import import_module
-
-        command: click.Command = import_module(VERBS[cmd_name][0]).command
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in VERBS:
-            near = get_close_matches(args[0], VERBS, n=1)
-            ctx.fail(f"unknown verb {args[0]!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Verbs"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in VERBS.items()])
-
-
-@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=VerbGroup, table=VERBS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="catalens")
 def catalens() -> None:
     """From product photos to categories, matches and recommendations that can be trusted."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from catalens.core.durable import replacing
 from catalens.core.errors import CatalogError
 from catalens.core.shards import ShardReader
+from catalens.core.slices import read_slices, sliced
 from catalens.core.taxonomy import Taxonomy
 
 FORMAT_VERSION = 1
@@ -132,6 +133,14 @@ class Catalog:
         """Columns of `IMAGES`, one row a photo, those of a product together and in order."""
         return _read(self.path / "images.parquet", IMAGES)
 
+    def product_slices(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """`products` in slices, some columns or all, for what must not grow with the catalog."""
+        return read_slices(self.path / "products.parquet", PRODUCTS, columns)
+
+    def image_slices(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """`images` in slices, some columns or all."""
+        return read_slices(self.path / "images.parquet", IMAGES, columns)
+
     def table(self, name: str) -> pa.Table:
         """A side table.  Raises CatalogError naming the verb that makes it."""
         path = self.path / "tables" / f"{name}.parquet"
@@ -206,14 +215,19 @@ def photos_digest(ids: Sequence[str], labels: npt.NDArray[np.int64]) -> str:
     return hashlib.sha256("\n".join(ids).encode() + labels.tobytes()).hexdigest()
 
 
-def content_digest(taxonomy: Taxonomy, products: pa.Table, images: pa.Table) -> str:
-    """sha256 over what a catalog holds, independent of when, where and in how many runs it was made."""
+def content_digest(
+    taxonomy: Taxonomy, products: pa.Table | Iterable[pa.Table], images: pa.Table | Iterable[pa.Table]
+) -> str:
+    """sha256 over what a catalog holds, independent of when, where and in how many runs it was made.
+
+    Tables that are too long for memory come as their pieces, in order.
+    """
     digest = hashlib.sha256(taxonomy.digest.encode())
-    for table, schema in ((products, PRODUCTS), (images, IMAGES)):
-        table = table.select(schema.names).cast(schema)
+    for rows, schema in ((products, PRODUCTS), (images, IMAGES)):
+        tables = [rows] if isinstance(rows, pa.Table) else rows
         # slices of a fixed length: how many appends a table was made of must not count
-        for start in range(0, table.num_rows, 65_536):
-            for column in table.slice(start, 65_536).columns:
+        for table in sliced(table.select(schema.names).cast(schema) for table in tables):
+            for column in table.columns:
                 digest.update(json.dumps(_plain(column), ensure_ascii=False).encode())
     return digest.hexdigest()
 

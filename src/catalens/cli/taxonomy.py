@@ -1,0 +1,22 @@
+"""`catalens taxonomy VERB`: the categories of a catalog."""
+
+from __future__ import annotations
+
+import click
+
+from catalens.cli.group import VerbGroup, VerbTable
+
+# verb -> (module, what `catalens taxonomy --help` says of it)
+TAXONOMY_VERBS: VerbTable = {
+    "show": ("catalens.cli.taxonomy_show", "Print the tree of categories with the products of each."),
+}
+
+
+@click.group(cls=VerbGroup, table=TAXONOMY_VERBS)
+def command() -> None:
+    """Look at the categories of a catalog and change them.
+
+    \b
+    Example:
+      catalens taxonomy show shop.catalog
+    """
