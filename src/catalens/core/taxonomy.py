@@ -75,7 +75,7 @@ class Taxonomy:
         *,
         level_names: Sequence[str] = (),
     ) -> Taxonomy:
-        """{leaf id: names from the top to the leaf} -> tree, ordered by path; names that are numbers come first, as numbers.
+        """{leaf id: names from the top to the leaf} -> tree, by path; names that are numbers first, as numbers.
 
         Inner nodes get their path as id ("Fruit > Apple").  Raises TaxonomyError if a leaf would also be an inner
         node of the tree.
