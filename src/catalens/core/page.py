@@ -61,11 +61,12 @@ def photos(shown: Iterable[Shown]) -> str:
     return f'<div class="photos">{cards}</div>' if cards else ""
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Cells are HTML; all but the first column are numbers."""
-    top = "".join(f"<th{' class=n' if number else ''}>{escape(name)}</th>" for number, name in enumerate(head))
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, words: Sequence[int] = (0,)) -> str:
+    """Cells are HTML; the columns at the places `words` are text, all others numbers."""
+    right = ["" if place in words else " class=n" for place in range(len(head))]
+    top = "".join(f"<th{side}>{escape(name)}</th>" for name, side in zip(head, right, strict=True))
     body = "".join(
-        "<tr>" + "".join(f"<td{' class=n' if number else ''}>{cell}</td>" for number, cell in enumerate(row)) + "</tr>"
+        "<tr>" + "".join(f"<td{side}>{cell}</td>" for cell, side in zip(row, right, strict=True)) + "</tr>"
         for row in rows
     )
     return f'<div class="scroll"><table><tr>{top}</tr>{body}</table></div>'
@@ -116,6 +117,33 @@ def card(content: str) -> str:
 def two(left: str, right: str) -> str:
     """Two boxes side by side, or one below the other where the screen is narrow."""
     return f'<div class="two">{card(left)}{card(right)}</div>'
+
+
+def bars(rows: Sequence[tuple[str, float, str]]) -> str:
+    """(name, value, how it is written) -> horizontal bars, the longest as wide as the box."""
+    longest = max((value for _, value, _ in rows), default=0.0) or 1.0
+    drawn = "".join(
+        f'<div class="bar"><span>{escape(name)}</span><i><b style="width:{100 * value / longest:.1f}%"></b></i>'
+        f"<span>{escape(written)}</span></div>"
+        for name, value, written in rows
+    )
+    return f'<div class="bars">{drawn}</div>'
+
+
+def together(left: Shown, right: Shown) -> str:
+    """Two photos in one frame, to be compared."""
+    words = "".join(
+        f"<figcaption><b>{escape(one.title)}</b>{'<br>'.join(escape(line) for line in one.lines)}</figcaption>"
+        for one in (left, right)
+    )
+    pair = image(left.photo, left.title) + image(right.photo, right.title)
+    return f'<figure class="photo"><div class="pair">{pair}</div><div class="pair words">{words}</div></figure>'
+
+
+def wide(figures: Iterable[str]) -> str:
+    """A grid of frames that are wider than a photo."""
+    content = "".join(figures)
+    return f'<div class="photos wide">{content}</div>' if content else ""
 
 
 def commands(lines: Sequence[str]) -> str:

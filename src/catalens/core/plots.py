@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from math import ceil, log10
 
 WIDTH, HEIGHT = 520, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 22, 14, 42
@@ -22,13 +23,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """What is along it, its two ends, its labelled places, and how a value is written."""
+    """What is along it, its two ends, its labelled places, and how a value is written.
+
+    On a `log` axis equal steps are equal factors; both ends must be above 0.
+    """
 
     name: str
     low: float
     high: float
     ticks: tuple[float, ...]
     form: str = "{:g}"
+    log: bool = False
 
 
 def percent_axis(name: str, low: float = 0.0, high: float = 1.0) -> Axis:
@@ -49,6 +54,14 @@ def value_axis(name: str, values: Sequence[float]) -> Axis:
     return Axis(name, 0.0, step * count, tuple(step * number for number in range(count + 1)))
 
 
+def log_axis(name: str, high: float) -> Axis:
+    """From 1 to a little above `high`, with a tick at every power of ten."""
+    powers = max(1, ceil(log10(max(high, 1.0))))
+    top = max(10.0, 1.1 * high)
+    ticks = tuple(10.0**power for power in range(powers + 1) if 10.0**power <= top)
+    return Axis(name, 1.0, top, ticks, "{:,.0f}", log=True)
+
+
 def plot(title: str, x: Axis, y: Axis, lines: Sequence[Line]) -> str:
     """An SVG picture with its legend; `title` is what a screen reader says."""
     shown = [line for line in lines if line.points]
@@ -63,8 +76,10 @@ def plot(title: str, x: Axis, y: Axis, lines: Sequence[Line]) -> str:
 
 
 def _place(axis: Axis, value: float, start: float, end: float) -> float:
-    share = (min(max(value, axis.low), axis.high) - axis.low) / (axis.high - axis.low)
-    return start + share * (end - start)
+    value, low, high = min(max(value, axis.low), axis.high), axis.low, axis.high
+    if axis.log:
+        value, low, high = log10(value), log10(low), log10(high)
+    return start + (value - low) / (high - low) * (end - start)
 
 
 def _across(axis: Axis, value: float) -> float:
