@@ -201,7 +201,7 @@ def _parse(url: str, base: httpx.URL | None = None) -> httpx.URL:
     """A URL that could be fetched; `base` is where it was found.  Raises FetchError."""
     try:
         target = httpx.URL(url.strip()) if base is None else base.join(url.strip())
-        host = target.raw_host.decode("ascii").lower()
+        host = target.raw_host.decode("ascii").lower().rstrip(".")  # "127.0.0.1." is an address too
         port = target.port
     except (httpx.InvalidURL, UnicodeError, ValueError) as error:
         raise FetchError(f"is no URL ({error})", cause=NOT_A_URL, again="later", source=url) from None
@@ -216,7 +216,7 @@ def _parse(url: str, base: httpx.URL | None = None) -> httpx.URL:
         fault = f"{port} is no port"
     if fault is not None:
         raise FetchError(fault, cause=NOT_A_URL, again="later", source=url)
-    return target.copy_with(fragment=None)
+    return target.copy_with(host=host, fragment=None)
 
 
 def _decoded(answer: Answer, url: str, max_bytes: int) -> Iterator[bytes]:
