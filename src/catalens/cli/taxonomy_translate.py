@@ -1,0 +1,81 @@
+"""`catalens taxonomy translate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from catalens.cli.console import FILE, PATH, configurable, emit, json_option, progress_bar, say, settings
+from catalens.cli.exits import DONE, ERROR, GATE
+
+if TYPE_CHECKING:
+    from catalens.curate.translate import TranslateReport
+
+PROVIDERS = ("none", "google", "libretranslate", "deepl", "microsoft")
+SHOWN = 10  # missing categories, and rows of the glossary
+
+
+@click.command()
+@click.argument("target", metavar="CATALOG|FILE", type=PATH)
+@click.option("--to", metavar="LANGUAGE", help="The language to fill, such as en.")
+@click.option("--from", "source", metavar="LANGUAGE", help="The language of the names; the provider guesses else.")
+@click.option("--provider", type=click.Choice(PROVIDERS), help="Who is asked for what glossary and cache lack.")
+@click.option("--url", help="The provider's address: for libretranslate, or a server of one's own.")
+@click.option("--glossary", type=FILE, help="CSV with columns source, target and perhaps category_id; wins over all.")
+@click.option("--cache", type=FILE, help="What was answered before; NAME.translations.jsonl beside it else.")
+@click.option("--again", is_flag=True, default=None, help="Translate anew what has a name in the language.")
+@click.option("--dry-run", is_flag=True, default=None, help="Say what would be asked; ask and write nothing.")
+@click.option("--out", type=FILE, help="Also write a taxonomy.parquet, or a CSV to correct and give as glossary.")
+@configurable
+@json_option
+def command(
+    target: Path, out: Path | None, config: Path | None, assignments: tuple[str, ...], as_json: bool, **flags: Any
+) -> int:
+    """Fill in the names of categories in another language.
+
+    FILE is a taxonomy.parquet, or a CSV of ids and levels as `ingest --taxonomy` reads it; its names go to --out.
+    Exit code 3 if names are missing, 1 if the provider failed; what was found is kept either way.
+
+    \b
+    Example:
+      catalens taxonomy translate shop.catalog --from fr --to en --glossary glossary.csv
+      catalens taxonomy translate shop.catalog --from fr --to en --provider libretranslate --url http://127.0.0.1:5000
+    """
+    from catalens.curate.translate import TranslateSettings, run
+
+    chosen = settings(TranslateSettings, "translate", config, assignments, flags)
+    with progress_bar(f"translate {target.name}") as progress:
+        report = run(target, chosen, out=out, progress=progress)
+    if as_json:
+        emit(report.to_json())
+    _show(report, dry_run=chosen.dry_run)
+    if report.failure:
+        return ERROR
+    return GATE if report.missing and not chosen.dry_run else DONE
+
+
+def _show(report: TranslateReport, *, dry_run: bool) -> None:
+    found = report.categories - len(report.missing)
+    ways = ", ".join(f"{way} {count:,}" for way, count in report.translated.items())
+    say(
+        f"{found:,} of {report.categories:,} categories have a name in {report.language}"
+        + (f": {ways}" if ways else "")
+    )
+    if dry_run:
+        say(f"{report.to_ask:,} names would be asked for, {report.characters:,} characters; nothing was written")
+    for entry in report.unused_glossary[:SHOWN]:
+        say(f"glossary row {entry.row:,} ({entry.source or entry.category_id}) is about no category")
+    if len(report.unused_glossary) > SHOWN:
+        say(f"... and {len(report.unused_glossary) - SHOWN:,} more rows of the glossary")
+    if report.missing and not dry_run:
+        say(f"{len(report.missing):,} are missing:")
+        for one in report.missing[:SHOWN]:
+            say(f"  {' > '.join(one.path)}: {one.reason}")
+        if len(report.missing) > SHOWN:
+            say(f"  ... and {len(report.missing) - SHOWN:,} more; --json or --out names.csv lists all")
+    for path in report.written:
+        say(f"written: {path}")
+    if report.failure:
+        say(f"catalens: {report.failure}; run the same again to go on where it ended")
