@@ -20,6 +20,7 @@ SETTINGS = {
     "demo": "catalens.demo.settings:DemoSettings",
     "ingest": "catalens.curate.sources:IngestSettings",
     "split": "catalens.curate.split:SplitSettings",
+    "taxonomy translate": "catalens.curate.translate:TranslateSettings",
     "train": "catalens.train.settings:TrainSettings",
     "export": "catalens.export.run:ExportSettings",
     "evaluate": "catalens.evaluate:EvaluateSettings",

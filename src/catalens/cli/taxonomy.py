@@ -9,6 +9,7 @@ from catalens.cli.group import VerbGroup, VerbTable
 # verb -> (module, what `catalens taxonomy --help` says of it)
 TAXONOMY_VERBS: VerbTable = {
     "show": ("catalens.cli.taxonomy_show", "Print the tree of categories with the products of each."),
+    "translate": ("catalens.cli.taxonomy_translate", "Fill in the names of categories in another language."),
 }
 
 

@@ -45,7 +45,7 @@ def command(
     """
     from catalens.curate.translate import TranslateSettings, run
 
-    chosen = settings(TranslateSettings, "translate", config, assignments, flags)
+    chosen = settings(TranslateSettings, "taxonomy-translate", config, assignments, flags)
     with progress_bar(f"translate {target.name}") as progress:
         report = run(target, chosen, out=out, progress=progress)
     if as_json:

@@ -34,7 +34,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
 class TranslateSettings(Settings):
-    """`[translate]` of a TOML file, or `--set translate.KEY=VALUE`."""
+    """`[taxonomy-translate]` of a TOML file, or `--set taxonomy-translate.KEY=VALUE`."""
 
     # not without a default: what pydantic says of a missing field would show the key
     to: str = Field("", description="the language to fill, such as en or pt-BR")
