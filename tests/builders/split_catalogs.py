@@ -29,7 +29,8 @@ def catalog_of(folder: Path, products: Sequence[Mapping[str, Any]]) -> Catalog:
     """Write the catalog and open it.  Leaves are named by the products."""
     leaves = sorted({row["category_id"] for row in products if row["category_id"] is not None})
     taxonomy = Taxonomy.from_paths({leaf: [leaf] for leaf in leaves})
-    rows = [{name: row.get(name) for name in PRODUCTS.names} | {"attributes": []} for row in products]
+    rows = [{"attributes": {}, **row} for row in products]
+    rows = [{name: row.get(name) for name in PRODUCTS.names} for row in rows]
     photos = [
         {"image_id": image, "product_id": row["product_id"], "position": position, "shard": "part-0.arrow", "row": 0}
         for row in products

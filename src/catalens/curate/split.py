@@ -23,6 +23,8 @@ from catalens.curate.split_report import SplitReport
 from catalens.curate.split_settings import SplitSettings
 from catalens.curate.stratify import TRAIN, Group, spread
 
+__all__ = ["SplitReport", "SplitSettings", "run"]
+
 
 def run(catalog: Catalog, settings: SplitSettings) -> SplitReport:
     """Place every product in a part and write the catalog's table `splits`.
@@ -32,7 +34,7 @@ def run(catalog: Catalog, settings: SplitSettings) -> SplitReport:
     products = catalog.products["product_id"].to_pylist()
     leaves: list[str | None] = catalog.products["category_id"].to_pylist()
     file = read_split_file(settings.by, products) if settings.by else NO_FILE
-    given = _given_parts(catalog, file)
+    given = _given_parts(catalog, file, anew=settings.anew)
     links = [*(bond(catalog, kind).link for kind in ALWAYS), bond_of_rows(catalog, file.groups).link]
     copies = connect(len(products), links)
     labels = connect(len(products), [*links, *(bond(catalog, kind).link for kind in settings.together)])
@@ -77,10 +79,11 @@ def run(catalog: Catalog, settings: SplitSettings) -> SplitReport:
     )
 
 
-def _given_parts(catalog: Catalog, file: SplitFile) -> list[str | None]:
-    """The part the file gives each product, else the dump; None where neither does."""
-    rows = zip(catalog.products["product_id"].to_pylist(), catalog.products["given_split"].to_pylist(), strict=True)
-    return [file.parts.get(product) or part for product, part in rows]
+def _given_parts(catalog: Catalog, file: SplitFile, *, anew: bool) -> list[str | None]:
+    """The part the file gives each product, else (unless `anew`) the dump; None where neither does."""
+    products = catalog.products["product_id"].to_pylist()
+    by_dump = [None] * len(products) if anew else catalog.products["given_split"].to_pylist()
+    return [file.parts.get(product) or part for product, part in zip(products, by_dump, strict=True)]
 
 
 def _groups(

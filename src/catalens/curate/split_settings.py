@@ -20,9 +20,9 @@ class SplitSettings(Settings):
     `ratios` are the shares of train, val, calib and test.  `by` is a CSV or Parquet file with `product_id` and `group`
     (these products stay together) or `part` (this product goes there), or both.  `together` binds products by more than
     exact copies and the dump's group: "pixel", "near", "seller", "attribute:NAME".  `time` puts older products into
-    earlier parts, by "attribute:NAME" or "product_id".  `given_only` leaves products without a given part unused.
-    Leaves with fewer than `min_products` products are unused.  `carve` takes shares of train for parts that do not
-    exist yet: {"calib": 0.1}.
+    earlier parts, by "attribute:NAME" or "product_id".  `given_only` leaves products without a given part unused,
+    `anew` takes no notice of the dump's parts.  Leaves with fewer than `min_products` products are unused.  `carve`
+    takes shares of train for parts that do not exist yet: {"calib": 0.1}.
     """
 
     ratios: tuple[float, ...] = (0.7, 0.1, 0.1, 0.1)
@@ -31,6 +31,7 @@ class SplitSettings(Settings):
     time: str | None = None
     seed: int = 0
     given_only: bool = False
+    anew: bool = False
     min_products: int = Field(default=1, ge=1)
     carve: dict[str, float] = Field(default_factory=dict)
 
@@ -71,7 +72,9 @@ class SplitSettings(Settings):
         return value
 
     @model_validator(mode="after")
-    def _carve_has_no_order(self) -> SplitSettings:
+    def _no_contradiction(self) -> SplitSettings:
+        if self.anew and self.given_only:
+            raise ValueError("given_only uses the parts of the dump, and anew takes no notice of them")
         if self.time and self.carve:
             raise ValueError("carve takes from all of train, which is not in the order of time; use ratios instead")
         return self
