@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
-from catalens.core.durable import replacing
+from catalens.core.durable import flush
 from catalens.core.errors import CatalogError
 
 SCHEMA = pa.schema(
@@ -22,6 +23,7 @@ SCHEMA = pa.schema(
 )
 SHARD_BYTES = 128 * 2**20
 SHARD_PHOTOS = 8192  # a shard is also what a killed ingest has to read again
+BATCH_BYTES, BATCH_PHOTOS = 16 * 2**20, 1024  # of a record batch
 
 
 def image_id(data: bytes) -> str:
@@ -30,16 +32,22 @@ def image_id(data: bytes) -> str:
 
 
 class ShardWriter:
-    """Collects photos and writes one shard, whole or not at all."""
+    """Writes one shard, whole or not at all, a record batch at a time: it never holds more than `BATCH_BYTES`.
+
+    What is not closed leaves a file ending in ".partial"; the next writer of that name begins it afresh.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = 0
-        self._ids: list[str] = []
-        self._photos: list[dict[str, object]] = []
+        self._count = 0
+        self._partial = path.with_name(f"{path.name}.partial")
+        self._file: Any = None  # opened with the first batch
+        self._sink: Any = None
+        self._batch = _Batch()
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return self._count
 
     @property
     def full(self) -> bool:
@@ -47,23 +55,54 @@ class ShardWriter:
 
     def add(self, image_id: str, data: bytes, path: str) -> int:
         """Take one photo; its row in the shard."""
-        self._ids.append(image_id)
-        self._photos.append({"bytes": data, "path": path})
+        self._batch.add(image_id, data, path)
         self.size += len(data)
-        return len(self._ids) - 1
+        self._count += 1
+        if self._batch.full:
+            self._write()
+        return self._count - 1
 
     def close(self) -> None:
-        """Write, flush to disk, then give the file its name."""
-        batch = pa.record_batch(
-            [pa.array(self._ids), pa.array(self._photos, SCHEMA.field("image").type)], schema=SCHEMA
-        )
-        with (
-            replacing(self.path) as partial,
-            pa.OSFile(str(partial), "wb") as sink,
-            pa.ipc.new_file(sink, SCHEMA) as writer,
-        ):
-            # record batches of bounded size, so that a reader of one photo maps a small part
-            writer.write_table(pa.Table.from_batches([batch]), max_chunksize=1024)
+        """Write the rest, flush to disk, then give the file its name."""
+        self._write()
+        self._sink.close()
+        self._file.close()
+        flush(self._partial)
+        self._partial.replace(self.path)
+        flush(self.path.parent)
+
+    def _write(self) -> None:
+        if self._file is None:
+            self._file = pa.OSFile(str(self._partial), "wb")
+            self._sink = pa.ipc.new_file(self._file, SCHEMA)
+        if self._batch.ids:
+            self._sink.write_batch(self._batch.arrow())
+            self._batch = _Batch()
+
+
+class _Batch:
+    """The photos of a record batch that is being filled; a reader of one photo maps no more than it."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self._photos: list[bytes] = []
+        self._paths: list[str] = []
+        self._size = 0
+
+    @property
+    def full(self) -> bool:
+        return self._size >= BATCH_BYTES or len(self.ids) >= BATCH_PHOTOS
+
+    def add(self, image_id: str, data: bytes, path: str) -> None:
+        self.ids.append(image_id)
+        self._photos.append(data)
+        self._paths.append(path)
+        self._size += len(data)
+
+    def arrow(self) -> pa.RecordBatch:
+        photos = [pa.array(self._photos, pa.binary()), pa.array(self._paths, pa.string())]
+        image = pa.StructArray.from_arrays(photos, fields=list(SCHEMA.field("image").type))
+        return pa.record_batch([pa.array(self.ids, pa.string()), image], schema=SCHEMA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +139,18 @@ class ShardReader:
             for identity, photo in zip(batch.column(0), batch.column(1).field("bytes"), strict=True):
                 yield identity.as_py(), _bytes(photo.as_py(), self._folder / shard, row)
                 row += 1
+
+    def rows(self, shard: str) -> int:
+        """The number of photos in a shard.  Raises CatalogError."""
+        return self._open(shard).starts[-1]
+
+    def entries(self, shard: str, rows: Iterable[int]) -> Iterator[tuple[str, bytes, str]]:
+        """(image_id, bytes, path) of some rows, as `ShardWriter.add` takes them.  Raises CatalogError."""
+        opened = self._open(shard)
+        for row in rows:
+            index = bisect_right(opened.starts, row) - 1
+            entry = opened.batches[index].slice(row - opened.starts[index], 1).to_pylist()[0]
+            yield entry["image_id"], _bytes(entry["image"]["bytes"], self._folder / shard, row), entry["image"]["path"]
 
     def _open(self, shard: str) -> _Shard:
         if shard not in self._shards:

@@ -8,14 +8,16 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from itertools import islice
 
 from catalens.core.errors import ImageError, ImageTooLarge, UnreadableImage
-from catalens.core.image import PhotoInfo, inspect
-from catalens.core.shards import image_id
+from catalens.core.image import PhotoInfo
 from catalens.curate.sources.protocol import IngestSettings, Item, Note, Photo, Row, Unusable
+from catalens.curate.verdicts import Faulty, Judges, Verdict, faulty
 
-AHEAD = 8  # products a thread may be ahead of the one that is written; bounds the memory
+GROUP_BYTES = 512 * 2**10  # of the photos that go to a worker process together
+UNKNOWN_BYTES = GROUP_BYTES // 2  # what a photo is taken for where the dump does not tell its size
+GROUP_ITEMS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,50 +40,32 @@ class CheckedRow:
 
 
 CheckedItem = CheckedRow | Unusable | Note
-
-
-def check_row(row: Row, *, max_pixels: int, max_bytes: int) -> CheckedRow:
-    """Read and decode a product's photos: an unreadable one becomes a note; one that comes twice stays, with a note."""
-    photos: list[GoodPhoto] = []
-    first: dict[str, str] = {}
-    notes = list(row.notes)
-    for photo in row.photos:
-        try:
-            data = _read(photo, max_bytes)
-            info = inspect(data, source=photo.name, max_pixels=max_pixels)
-        except ImageError as error:
-            cause = "photo too large" if isinstance(error, ImageTooLarge) else "unreadable photo"
-            notes.append(Note(photo.name, cause, error.message, row.product_id))
-            continue
-        good = GoodPhoto(photo.name, data, image_id(data), info)
-        photos.append(good)
-        if good.image_id in first:
-            detail = f"the same bytes as {first[good.image_id]}"
-            notes.append(Note(photo.name, "same photo twice", detail, row.product_id))
-        first.setdefault(good.image_id, good.name)
-    return CheckedRow(row, tuple(photos), tuple(notes))
+Group = list[tuple[int, Item]]
+CheckedGroup = list[tuple[int, CheckedItem]]
 
 
 def checked(items: Iterable[tuple[int, Item]], settings: IngestSettings) -> Iterator[tuple[int, CheckedItem]]:
-    """The same items in the same order, photos checked in threads (Pillow lets go of the interpreter)."""
-    check = partial(check_row, max_pixels=settings.max_pixels, max_bytes=settings.max_photo_bytes)
-    waiting: deque[tuple[int, Note | Unusable | Future[CheckedRow]]] = deque()
-    with ThreadPoolExecutor(settings.threads, thread_name_prefix="photos") as pool:
-        for cursor, item in items:
-            waiting.append((cursor, pool.submit(check, item) if isinstance(item, Row) else item))
-            if len(waiting) > AHEAD * settings.threads:
-                yield _done(waiting.popleft())
-        while waiting:
-            yield _done(waiting.popleft())
+    """The same items in the same order; photos are read ahead in threads and decoded in processes.
+
+    What waits is bounded: two groups a thread, each of `GROUP_BYTES` and one row at most if the sizes are known.
+    """
+    threads = max(settings.threads, settings.workers + 1)
+    waiting: deque[Future[CheckedGroup]] = deque()
+    with Judges(settings.workers, settings.max_pixels) as judge:
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="photos")
+        try:
+            for group in _groups(items):
+                waiting.append(pool.submit(_check, group, judge, settings.max_photo_bytes))
+                if len(waiting) > 2 * threads:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
-def _done(waiting: tuple[int, Note | Unusable | Future[CheckedRow]]) -> tuple[int, CheckedItem]:
-    cursor, item = waiting
-    return cursor, item.result() if isinstance(item, Future) else item
-
-
-def _read(photo: Photo, max_bytes: int) -> bytes:
-    """The bytes of one photo.  Raises ImageError."""
+def read_photo(photo: Photo, max_bytes: int) -> bytes:
+    """The bytes of one photo of a dump.  Raises ImageError."""
     try:
         with photo.open() as file:
             data = file.read(max_bytes + 1)
@@ -91,3 +75,54 @@ def _read(photo: Photo, max_bytes: int) -> bytes:
     if len(data) > max_bytes:
         raise ImageTooLarge(f"more than the {max_bytes:,} bytes allowed", source=photo.name)
     return data
+
+
+def _groups(items: Iterable[tuple[int, Item]]) -> Iterator[Group]:
+    group: Group = []
+    size = 0
+    for cursor, item in items:
+        group.append((cursor, item))
+        if isinstance(item, Row):
+            size += sum(UNKNOWN_BYTES if photo.size is None else photo.size for photo in item.photos)
+        if size >= GROUP_BYTES or len(group) >= GROUP_ITEMS:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _check(group: Group, judge: Judges, max_bytes: int) -> CheckedGroup:
+    """Read the photos of a group, have them judged together, and put the answers where they belong."""
+    photos = [photo for _, item in group if isinstance(item, Row) for photo in item.photos]
+    read = [_read(photo, max_bytes) for photo in photos]
+    names = [photo.name for photo in photos]
+    verdicts = iter(judge([(name, data) for name, (data, fault) in zip(names, read, strict=True) if fault is None]))
+    answers = ((name, data, fault or next(verdicts)) for name, (data, fault) in zip(names, read, strict=True))
+    return [
+        (cursor, _checked_row(item, islice(answers, len(item.photos))) if isinstance(item, Row) else item)
+        for cursor, item in group
+    ]
+
+
+def _checked_row(row: Row, answers: Iterable[tuple[str, bytes, Verdict]]) -> CheckedRow:
+    """An unreadable photo becomes a note; one that comes twice stays, with a note."""
+    photos: list[GoodPhoto] = []
+    first: dict[str, str] = {}
+    notes = list(row.notes)
+    for name, data, verdict in answers:
+        if isinstance(verdict, Faulty):
+            notes.append(Note(name, verdict.cause, verdict.detail, row.product_id))
+            continue
+        photos.append(GoodPhoto(name, data, verdict.image_id, verdict.info))
+        if verdict.image_id in first:
+            detail = f"the same bytes as {first[verdict.image_id]}"
+            notes.append(Note(name, "same photo twice", detail, row.product_id))
+        first.setdefault(verdict.image_id, name)
+    return CheckedRow(row, tuple(photos), tuple(notes))
+
+
+def _read(photo: Photo, max_bytes: int) -> tuple[bytes, Faulty | None]:
+    try:
+        return read_photo(photo, max_bytes), None
+    except ImageError as error:
+        return b"", faulty(error)

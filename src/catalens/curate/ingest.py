@@ -10,18 +10,16 @@ from typing import Any
 from catalens.core.catalog import Catalog
 from catalens.core.errors import CatalogError
 from catalens.core.progress import Progress, silent
+from catalens.core.seen import SeenIds
 from catalens.curate.check import CheckedRow, checked
+from catalens.curate.clean_settings import CleanSettings
 from catalens.curate.finish import IngestReport, finish, report
 from catalens.curate.journal import Journal, Part
 from catalens.curate.sources import open_source
 from catalens.curate.sources.protocol import IngestSettings, Note, Source, Unusable, storable
 
-_NOT_CONTENT = {
-    "format",
-    "threads",
-    "overwrite",
-    "restart",
-}  # settings that do not change what is read; key has the format
+# settings that do not change what is read; the key has the format
+_NOT_CONTENT = {"format", "threads", "workers", "web", "overwrite", "restart"}
 
 
 def run(source: Path, catalog: Path, settings: IngestSettings, *, progress: Progress = silent) -> IngestReport:
@@ -37,10 +35,12 @@ def run(source: Path, catalog: Path, settings: IngestSettings, *, progress: Prog
     if (catalog / "catalog.json").exists() and not settings.overwrite:
         return _unchanged(catalog, key, reader)
     _refuse_strangers(source, catalog, name)
-    with Journal(catalog, key, overwrite=settings.overwrite, restart=settings.restart) as journal:
+    # cleaning comes after reading: what was read so far is good for other settings of it
+    reading = {name: value for name, value in key.items() if name not in CleanSettings.model_fields}
+    with Journal(catalog, reading, overwrite=settings.overwrite, restart=settings.restart) as journal:
         read_parts(reader, journal, settings, progress)
         made_by = {"source": storable(str(source)), "key": key}
-        finished = finish(catalog, journal, reader, made_by)
+        finished = finish(catalog, journal, reader, settings, made_by)
     return report(finished, reader.remarks, time.monotonic() - started)
 
 
@@ -48,18 +48,22 @@ def read_parts(reader: Source, journal: Journal, settings: IngestSettings, progr
     """Read from the journal's cursor to the end, sealing part after part."""
     if journal.done:
         return
-    seen = {product for table in journal.parts("products") for product in table["product_id"].to_pylist()}
     cursor, part = journal.cursor, journal.next_part()
-    for cursor, item in checked(reader.read(journal.cursor), settings):
-        take(item, part, seen)
+    with SeenIds() as seen:
+        for table in journal.parts("products"):
+            for product in table["product_id"].to_pylist():
+                seen.add(product)
         progress(cursor, reader.total, f"{len(seen):,} products")
-        if part.full:
-            journal.seal(part, cursor, done=False)
-            part = journal.next_part()
+        for cursor, item in checked(reader.read(journal.cursor), settings):
+            take(item, part, seen)
+            progress(cursor, reader.total, f"{len(seen):,} products")
+            if part.full:
+                journal.seal(part, cursor, done=False)
+                part = journal.next_part()
     journal.seal(part, cursor, done=True)
 
 
-def take(item: CheckedRow | Unusable | Note, part: Part, seen: set[str]) -> None:
+def take(item: CheckedRow | Unusable | Note, part: Part, seen: SeenIds) -> None:
     """Keep an item, set it aside with its cause, or note it.  `seen` holds the ids of the products kept so far."""
     if isinstance(item, Note):
         part.note(item)

@@ -116,7 +116,8 @@ class Journal:
         if complete or restart or not (self.folder / "begin.json").exists():
             self._clear(catalog)
         self._begin(dict(key))
-        self.entries: list[dict[str, Any]] = [_read(file) for file in sorted(self.folder.glob("part-*.json"))]
+        # without their categories: every part repeats those of the dump
+        self.entries = [_without_categories(_read(file)) for file in sorted(self.folder.glob("part-*.json"))]
         self._delete_unsealed()
 
     def __enter__(self) -> Journal:
@@ -138,8 +139,8 @@ class Journal:
     def categories(self) -> dict[str, tuple[str, ...]]:
         """Leaf id -> path of names, of every category met.  Raises SourceError if an id stands for two paths."""
         found: dict[str, tuple[str, ...]] = {}
-        for entry in self.entries:
-            for category, path in entry["categories"].items():
+        for number in range(len(self.entries)):
+            for category, path in _read(self.folder / f"part-{number:05}.json")["categories"].items():
                 _agree(found, category, tuple(path))
         return found
 
@@ -167,7 +168,7 @@ class Journal:
             "categories": part.categories,
         }
         write_json(entry, self.folder / f"{name}.json")
-        self.entries.append(entry)
+        self.entries.append(_without_categories(entry))
 
     def parts(self, table: str) -> Iterator[pa.Table]:
         """One table a part, in order."""
@@ -237,6 +238,10 @@ def _agree(categories: dict[str, tuple[str, ...]], category: str, path: tuple[st
     known = categories.setdefault(category, path)
     if known != path:
         raise SourceError(f"category id {category!r} stands for {known} and for {path}", key=category)
+
+
+def _without_categories(entry: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if name != "categories"}
 
 
 def _read(file: Path) -> dict[str, Any]:

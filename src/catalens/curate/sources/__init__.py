@@ -14,13 +14,17 @@ SOURCES = Registry(
         "fashion": "catalens.curate.sources.fashion:FashionSource",
         "grocery": "catalens.curate.sources.grocery:GrocerySource",
         "bson": "catalens.curate.sources.bson:BsonSource",
+        "urls": "catalens.curate.sources.urls:UrlsSource",
         "table": "catalens.curate.sources.table:TableSource",
         "folder": "catalens.curate.sources.folder:FolderSource",
     },
 )
 # `auto` asks the formats with names of their own first: a folder of photos is in nearly every dump
 _GENERAL = (("table",), ("folder",))
-_COLUMN_SETTINGS = ("taxonomy", "image", "product_id", "category", "category_separator", "seller", "group", "split")
+_READING_SETTINGS = (
+    "taxonomy", "image", "product_id", "category", "category_separator", "seller", "group", "split", "sample", "seed",
+    "web",
+)  # fmt: skip
 
 
 def open_source(path: Path, settings: IngestSettings) -> tuple[str, Source]:
@@ -32,7 +36,7 @@ def open_source(path: Path, settings: IngestSettings) -> tuple[str, Source]:
         raise SourceError("there is no such file or folder", source=str(path))
     name = recognise(path) if settings.format == "auto" else settings.format
     reader = SOURCES.load(name)
-    given = settings.model_dump(include=set(_COLUMN_SETTINGS), exclude_defaults=True)
+    given = settings.model_dump(include=set(_READING_SETTINGS), exclude_defaults=True)
     unread = sorted(set(given) - reader.uses)
     if unread:
         raise ConfigError(f"the {name} format does not read the setting {unread[0]!r}", source=str(path), key=unread[0])

@@ -92,7 +92,7 @@ def _photos(images: Any, product: str, place: str) -> tuple[tuple[Photo, ...], t
     for position, image in enumerate(images if isinstance(images, list) else []):
         data = image.get("picture") if isinstance(image, dict) else None
         if isinstance(data, bytes):
-            photos.append(Photo(f"{product}-{position}", partial(io.BytesIO, data)))
+            photos.append(Photo(f"{product}-{position}", partial(io.BytesIO, data), len(data)))
         else:
             notes.append(Note(place, "photo not found", f"imgs[{position}] has no picture", product))
     return tuple(photos), tuple(notes)

@@ -1,0 +1,32 @@
+"""Worker processes that never outlive their parent, however it ends."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+# spawned: the process may hold threads, which a fork would leave locked
+SPAWN = multiprocessing.get_context("spawn")
+
+
+def worker_pool(workers: int, start: Callable[..., object] | None = None, *given: Any) -> ProcessPoolExecutor:
+    """A pool of spawned processes, begun when there is work; each calls `start(*given)` first."""
+    return ProcessPoolExecutor(workers, mp_context=SPAWN, initializer=_begin, initargs=(start, given))
+
+
+def _begin(start: Callable[..., object] | None, given: tuple[Any, ...]) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if start is not None:
+        start(*given)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for ever for its next task."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
