@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +29,10 @@ class IngestSettings(Settings):
     split: str | None = None
     max_pixels: int = Field(default=MAX_PIXELS, ge=1)
     max_photo_bytes: int = Field(default=64 * 2**20, ge=1)
-    threads: int = Field(default=4, ge=1)
+    sample: int | None = Field(default=None, ge=1)  # bson: that many products, each with the same chance
+    seed: int = 0  # of the sample
+    threads: int = Field(default=4, ge=1)  # that read photos
+    workers: int = Field(default_factory=lambda: min(8, os.cpu_count() or 1), ge=1)  # processes that decode them
     overwrite: bool = False  # replace a finished catalog
     restart: bool = False  # forget an unfinished ingest
 
@@ -40,10 +44,14 @@ class IngestSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A photo in the dump: its name there, and how to open its bytes, which nobody does before it is needed."""
+    """A photo in the dump: its name there, and how to open its bytes, which nobody does before it is needed.
+
+    `size` in bytes, where the dump tells it without opening: photos of known size are checked in larger groups.
+    """
 
     name: str
     open: Callable[[], BinaryIO]
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
