@@ -35,6 +35,11 @@ _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
 
+def is_photo(data: bytes) -> bool:
+    """True if a file begins like one of a format that is read; it may yet be broken."""
+    return any(signature.match(data) for signature, _ in _READERS)
+
+
 def open_photo(data: bytes, *, allow: Callable[[int, int], None]) -> ImageFile:
     """The reader of one file, opened, nothing decoded.
 

@@ -1,0 +1,115 @@
+"""What was fetched, on disk: for every URL a small record, and the photo beside it.
+
+    aa/aa31...f0.json     what came of the URL: {"url", "outcome", "final_url", "sha256", "bytes", "when"}
+    aa/aa31...f0.photo    the bytes
+
+A name is the sha256 of the URL.  The record is written last, each file gets its name only once it is whole: so a photo
+counts when its record is there, and a `kill -9` at any moment leaves nothing that looks whole and is not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from catalens.core.durable import replacing
+from catalens.core.errors import FetchError, SourceError
+from catalens.core.web import Fetched
+
+try:
+    import fcntl
+except ImportError:  # Windows: two ingests that fetch into one folder are not noticed there
+    fcntl = None  # type: ignore[assignment]
+
+LOCK = "lock"
+FETCHED, FAILED = "fetched", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is known of one URL: the file with its photo, or why there will be none."""
+
+    path: Path | None
+    cause: str = ""
+    detail: str = ""
+
+
+class Downloads:
+    """A folder of photos by URL; a context that no second process enters."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __enter__(self) -> Downloads:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(self.folder)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.close()
+
+    def find(self, url: str, *, max_bytes: int) -> Kept | None:
+        """What an earlier run left; None if the URL is to be fetched: also one that was too large for a lower limit."""
+        record = _read(self._path(url, "json"))
+        if record is None or record.get("url") != url:
+            return None
+        if record["outcome"] == FAILED:
+            return Kept(None, record["cause"], record["detail"]) if record["max_bytes"] >= max_bytes else None
+        photo = self._path(url, "photo")
+        try:
+            whole = photo.stat().st_size == record["bytes"]
+        except OSError:
+            return None
+        return Kept(photo) if whole else None
+
+    def keep(self, url: str, fetched: Fetched) -> Kept:
+        """Write a photo, then its record."""
+        photo = self._path(url, "photo")
+        photo.parent.mkdir(exist_ok=True)
+        with replacing(photo) as partial:
+            partial.write_bytes(fetched.data)
+        found = {"final_url": fetched.url, "sha256": hashlib.sha256(fetched.data).hexdigest()}
+        self._record(url, {"outcome": FETCHED, **found, "bytes": len(fetched.data)})
+        return Kept(photo)
+
+    def remember(self, url: str, error: FetchError, *, max_bytes: int) -> None:
+        """Write down that there is no photo behind a URL, so that no later run asks again."""
+        self._path(url, "json").parent.mkdir(exist_ok=True)
+        about = {"cause": error.cause, "detail": error.message, "max_bytes": max_bytes}
+        self._record(url, {"outcome": FAILED, **about})
+
+    def _record(self, url: str, values: dict[str, Any]) -> None:
+        text = json.dumps({"url": url, **values, "when": datetime.now(UTC).isoformat(timespec="seconds")}, indent=1)
+        with replacing(self._path(url, "json")) as partial:
+            partial.write_text(text, encoding="utf-8")
+
+    def _path(self, url: str, kind: str) -> Path:
+        name = hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
+        return self.folder / name[:2] / f"{name}.{kind}"
+
+
+def _lock(folder: Path) -> BinaryIO:
+    """A file that one process holds; the system lets it go when the process ends, however it ends."""
+    file = (folder / LOCK).open("ab")
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        message = "another ingest is fetching into this folder; wait, or choose another with --downloads"
+        raise SourceError(message, source=os.fspath(folder)) from None
+    return file
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """A record; None where there is none, or none that can be read: the URL is then fetched again."""
+    try:
+        record = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and record.get("outcome") in (FETCHED, FAILED) else None
