@@ -1,4 +1,4 @@
-"""`kill -9` in the middle of a translation: every answer that was cached is kept, and the next run asks only the rest."""
+"""`kill -9` in the middle of a translation: what was answered is kept, and the next run asks only for the rest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.builders.translators import FakeProvider, fake_provider
 
 from catalens.core.taxonomy import Taxonomy
 
-NAMES, BATCH, KILLS = 600, 50, 4
+NAMES, BATCH, KILLS = 400, 50, 3
 
 
 def translate(names: Path, server: FakeProvider, out: Path) -> subprocess.Popen[bytes]:
