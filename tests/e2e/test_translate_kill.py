@@ -14,7 +14,7 @@ from tests.builders.translators import FakeProvider, fake_provider
 
 from catalens.core.taxonomy import Taxonomy
 
-NAMES, BATCH, KILLS = 400, 50, 3
+NAMES, BATCH, KILLS = 400, 50, 2
 
 
 def translate(names: Path, server: FakeProvider, out: Path) -> subprocess.Popen[bytes]:
