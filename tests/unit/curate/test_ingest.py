@@ -77,7 +77,7 @@ def test_a_category_that_is_no_leaf_stays_as_an_attribute(tmp_path: Path, catalo
     write(tmp_path / "photos", {"a/1.jpg": photo(1), "a/b/2.jpg": photo(2), "3.jpg": photo(3)})
     report = run(tmp_path / "photos", catalog, SETTINGS)
     rows = {row["product_id"]: (row["category_id"], row["attributes"]) for row in Catalog(catalog).products.to_pylist()}
-    assert rows == {"a/1.jpg": (None, [("category", "a")]), "a/b/2.jpg": ("a > b", []), "3.jpg": (None, [])}
+    assert rows == {"a/1.jpg": (None, [("original category", "a")]), "a/b/2.jpg": ("a > b", []), "3.jpg": (None, [])}
     assert report.findings == {"category has subcategories": 1}
 
 

@@ -10,13 +10,16 @@ from typing import Any, BinaryIO, ClassVar, Protocol
 
 from pydantic import Field, field_validator
 
-from catalens.core.config import Settings
 from catalens.core.image import MAX_PIXELS
 from catalens.core.taxonomy import Taxonomy
+from catalens.curate.clean_settings import CleanSettings
 
 
-class IngestSettings(Settings):
-    """How to read a dump.  Columns left empty are recognised by their usual names, and what was recognised is said."""
+class IngestSettings(CleanSettings):
+    """How to read a dump, and what to clean.
+
+    Columns left empty are recognised by their usual names, and what was recognised is said.
+    """
 
     format: str = "auto"
     taxonomy: Path | None = None  # names of the categories, where the dump holds only their ids

@@ -1,0 +1,76 @@
+"""Cleaning: what every product must have, what becomes of categories that are unknown or too small.
+
+The same for a dump that is being read and for a catalog that is there: products are counted first, then the plan
+(`Filing`) is applied piece by piece.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from catalens.core.catalog import Catalog
+from catalens.core.progress import Progress, silent
+from catalens.core.taxonomy import Taxonomy
+from catalens.curate import small
+from catalens.curate.clean_settings import CleanSettings
+from catalens.curate.contents import FINDINGS
+from catalens.curate.derive import DeriveReport, derive
+from catalens.curate.filing import UNKNOWN, Filing
+from catalens.curate.tree import count_products
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where the products go, findings on categories, and how many products are filed elsewhere than they said."""
+
+    filing: Filing
+    findings: pa.Table
+    refiled: int
+
+
+def plan(
+    taxonomy: Taxonomy,
+    settings: CleanSettings,
+    products: Callable[[], Iterable[pa.Table]],
+    *,
+    unknown: str = UNKNOWN,
+) -> Plan:
+    """Count the products that are left when unknown categories and required fields are seen to, then the small ones.
+
+    `products()` gives all products, table by table.  Raises ConfigError if no category is left.
+    """
+    filing = Filing(
+        taxonomy, unknown=unknown, unknown_aside=settings.unknown_category == "set_aside", require=settings.require
+    )
+    if not settings.min_products:
+        return Plan(filing, FINDINGS.empty_table(), 0)
+    counts = count_products(filing.file(table)[0] for table in products())
+    if settings.small_categories == "merge":
+        filing, findings = small.merge(filing, counts, settings.min_products, settings.other_name)
+    elif settings.small_categories == "drop":
+        filing, findings = small.drop(filing, counts, settings.min_products)
+    else:
+        filing, findings = small.keep(filing, counts, settings.min_products)
+    return Plan(filing, findings, sum(counts[leaf] for leaf in filing.moves))
+
+
+def run(
+    catalog: Catalog, out: Path, settings: CleanSettings, *, overwrite: bool = False, progress: Progress = silent
+) -> DeriveReport:
+    """Write a cleaned copy of a catalog.  Raises CatalogError, ConfigError."""
+    made = plan(catalog.taxonomy, settings, catalog.product_slices)
+    how = {"verb": "clean", "settings": settings.model_dump(mode="json", exclude_defaults=True)}
+    return derive(
+        catalog,
+        out,
+        how,
+        filing=made.filing,
+        findings=made.findings,
+        refiled=made.refiled,
+        overwrite=overwrite,
+        progress=progress,
+    )

@@ -1,0 +1,35 @@
+"""The settings of cleaning, which `catalens ingest` and `catalens clean` share."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from catalens.core.config import Settings
+
+
+class CleanSettings(Settings):
+    """What to clean.
+
+    `require` names what every product must have: category, seller, group, split, or an attribute.  `unknown_category`
+    is for a category that is no leaf of the taxonomy.  Categories with fewer than `min_products` products are kept,
+    dropped with their products, or merged; `other_name` is what several small siblings are called then.
+    """
+
+    require: tuple[str, ...] = ()
+    unknown_category: Literal["keep", "set_aside"] = "keep"
+    min_products: int = Field(default=0, ge=0)
+    small_categories: Literal["keep", "drop", "merge"] = "keep"
+    other_name: str = "Other {parent}"
+
+    @field_validator("require", mode="before")
+    @classmethod
+    def _one_field(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _minimum_is_said(self) -> CleanSettings:
+        if self.small_categories != "keep" and not self.min_products:
+            raise ValueError(f"small_categories = {self.small_categories!r} needs min_products")
+        return self
