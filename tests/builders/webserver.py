@@ -73,13 +73,11 @@ class LocalServer:
     def reply(self, asked: Asked) -> Reply:
         with self._lock:
             self.asked.append(asked)
-            route = self.routes.get(asked.path, Reply(b"not here", 404))
-            if callable(route):
-                return route(asked)
-            if isinstance(route, Reply):
-                return route
             earlier = sum(one.path == asked.path for one in self.asked) - 1
-            return route[min(earlier, len(route) - 1)]
+        route = self.routes.get(asked.path, Reply(b"not here", 404))
+        if callable(route):
+            return route(asked)
+        return route if isinstance(route, Reply) else route[min(earlier, len(route) - 1)]
 
     def count(self, step: int) -> None:
         with self._lock:
