@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import struct
 from pathlib import Path
 
 import pytest
-from tests.builders.dumps import document, photo, write
+from tests.builders.dumps import photo, write
 
 from catalens.core.errors import ConfigError, SourceError
 from catalens.curate.sources import SOURCES, IngestSettings, open_source, recognise
-from catalens.curate.sources.bson import BsonSource
 from catalens.curate.sources.fashion import FashionSource
 from catalens.curate.sources.folder import FolderSource
 from catalens.curate.sources.listed import read_taxonomy
-from catalens.curate.sources.protocol import Item, Note, Row, Unusable
+from catalens.curate.sources.protocol import Item, Note, Row
 
 SETTINGS = IngestSettings()
 
@@ -116,51 +114,6 @@ def test_fashion_without_its_columns_says_which(tmp_path: Path) -> None:
     write(tmp_path, {"styles.csv": "id,name\n", "images/7.jpg": photo(7)})
     with pytest.raises(SourceError, match=r"missing \['articleType', 'masterCategory', 'subCategory'\]"):
         list(FashionSource(tmp_path, SETTINGS).read(0))
-
-
-def bson_items(root: Path, data: bytes) -> list[Item]:
-    write(root, {"train.bson": data, "category_names.csv": "category_id,l1\n1,A\n"})
-    return [item for _, item in BsonSource(root / "train.bson", SETTINGS).read(0)]
-
-
-def test_a_test_dump_has_no_categories(tmp_path: Path) -> None:
-    write(tmp_path, {"test.bson": document(5, None, photo(1))})
-    ((_, row),) = BsonSource(tmp_path, SETTINGS).read(0)
-    assert isinstance(row, Row)
-    assert (row.product_id, row.category_id) == ("5", None)
-
-
-def test_category_ids_without_names_are_an_error_that_says_what_to_do(tmp_path: Path) -> None:
-    write(tmp_path, {"train.bson": document(5, 1, photo(1))})
-    with pytest.raises(SourceError, match="--taxonomy"):
-        list(BsonSource(tmp_path, SETTINGS).read(0))
-
-
-@pytest.mark.parametrize("left", [1, 3, 4, 60], ids=lambda left: f"{left} bytes left")
-def test_a_document_cut_short_is_set_aside_with_its_offset(tmp_path: Path, left: int) -> None:
-    whole = document(5, 1, photo(1))
-    first, cut = bson_items(tmp_path, whole + document(6, 1, photo(2))[:left])
-    assert isinstance(first, Row)
-    assert isinstance(cut, Unusable)
-    assert (cut.place, cut.cause) == (f"train.bson: byte {len(whole)}", "document cut short")
-
-
-@pytest.mark.parametrize("length", [-1, 0, 4, 2**30])
-def test_a_length_that_cannot_be_is_an_error_with_its_offset(tmp_path: Path, length: int) -> None:
-    whole = document(5, 1, photo(1))
-    with pytest.raises(SourceError, match=f"byte {len(whole)}"):
-        bson_items(tmp_path, whole + struct.pack("<i", length) + whole[4:])
-
-
-def test_pictures_that_are_none_are_noted(tmp_path: Path) -> None:
-    import bson
-
-    mixed = bson.encode({"_id": 1, "category_id": 1, "imgs": [{"picture": photo(1)}, {"picture": "text"}, 3]})
-    none = bson.encode({"_id": 2, "category_id": 1, "imgs": "text"})
-    row, aside, nameless = bson_items(tmp_path, mixed + none + bson.encode({"imgs": []}))
-    assert isinstance(row, Row)
-    assert [note.detail for note in row.notes] == ["imgs[1] has no picture", "imgs[2] has no picture"]
-    assert [item.cause for item in (aside, nameless)] == ["no photo", "no product id"]
 
 
 @pytest.mark.parametrize(

@@ -1,38 +1,36 @@
 """Cdiscount dumps: BSON documents one after another (`_id`, `category_id`, `imgs[].picture`), and category_names.csv.
 
-https://www.kaggle.com/c/cdiscount-image-classification-challenge/data; a document begins with its length as an int32:
-https://bsonspec.org/spec.html
+https://www.kaggle.com/c/cdiscount-image-classification-challenge/data
 """
 
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-import bson
-from bson.errors import BSONError
+from bson import ObjectId
 
 from catalens.core.errors import SourceError
+from catalens.curate.sources.documents import Damage, read_documents, sample_documents
 from catalens.curate.sources.listed import read_taxonomy
 from catalens.curate.sources.photos import fingerprint
 from catalens.curate.sources.protocol import IngestSettings, Item, Note, Photo, Row, Unusable
 
 NAMES = "category_names.csv"
-SMALLEST, LARGEST = 5, 64 * 2**20  # bytes of a document; the format's own limit is 16 MiB
+LONGEST_ID = 512  # characters
 
 
 class BsonSource:
-    """A document is a product; the cursor is a byte offset.
+    """A document is a product; the cursor is a byte offset.  With `sample`, most documents are passed over unread.
 
     A test dump has no `category_id`: the categories of its products are not known.
     """
 
     looks_for: ClassVar[str] = f"a .bson file, or a folder with one, and {NAMES} beside it"
-    uses: ClassVar[frozenset[str]] = frozenset({"taxonomy"})
+    uses: ClassVar[frozenset[str]] = frozenset({"taxonomy", "sample", "seed"})
 
     def __init__(self, path: Path, settings: IngestSettings) -> None:
         files = _bson_files(path)
@@ -45,57 +43,78 @@ class BsonSource:
         self.taxonomy = read_taxonomy(names) if settings.taxonomy or names.is_file() else None
         self.total = self.dump.stat().st_size
         self.fingerprint = fingerprint([self.dump, names] if self.taxonomy else [self.dump])
-        self.remarks = (f"categories from {names.name}",) if self.taxonomy else ()
+        self._sample, self._seed = settings.sample, settings.seed
+        sampled = f"a uniform sample of {settings.sample or 0:,} documents, seed {settings.seed}"
+        self.remarks = (
+            *((f"categories from {names.name}",) if self.taxonomy else ()),
+            *((sampled,) if settings.sample else ()),
+        )
 
     @staticmethod
     def fits(path: Path) -> bool:
         return bool(_bson_files(path))
 
     def read(self, cursor: int) -> Iterator[tuple[int, Item]]:
-        with self.dump.open("rb") as file:
-            file.seek(cursor)
-            while head := file.read(4):
-                place = f"{self.dump.name}: byte {cursor}"
-                length = struct.unpack("<i", head)[0] if len(head) == 4 else SMALLEST
-                if not SMALLEST <= length <= LARGEST:
-                    message = (
-                        f"expected a document at byte {cursor:,}, got a length of {length:,}: damaged from here on"
-                    )
-                    raise SourceError(message, source=str(self.dump))
-                data = head + file.read(length - len(head))
-                cursor += len(data)
-                if len(data) < length:
-                    detail = f"expected {length:,} bytes, {len(data):,} are left"
-                    yield cursor, Unusable(place, "document cut short", detail)
-                else:
-                    yield cursor, self._item(data, place)
+        if self._sample is None:
+            found = read_documents(self.dump, cursor)
+        else:
+            found = sample_documents(self.dump, self._sample, self._seed, cursor)
+        for piece in found:
+            place = f"{self.dump.name}: byte {piece.start}"
+            if isinstance(piece, Damage):
+                yield piece.end, Unusable(place, piece.cause, piece.detail)
+            else:
+                yield piece.end, self._item(piece.values, place)
 
-    def _item(self, data: bytes, place: str) -> Item:
-        try:
-            document = bson.decode(data)
-        except (BSONError, ValueError, OverflowError) as error:
-            return Unusable(place, "broken document", str(error)[:200])
-        if document.get("_id") is None:
-            return Unusable(place, "no product id", f"the document has {sorted(document)}")
-        product, category = str(document["_id"]), document.get("category_id")
-        photos, notes = _photos(document.get("imgs"), product, place)
+    def _item(self, document: dict[str, Any], place: str) -> Item:
+        if document.get("_id") in (None, ""):
+            return Unusable(place, "no product id", f"the document has {', '.join(sorted(document))[:200]}")
+        product = _id_text(document["_id"])
+        if product is None:
+            return Unusable(place, "wrong type", f"`_id` is {_described(document['_id'])}")
+        stated, images = document.get("category_id"), document.get("imgs", [])
+        category = None if stated is None else _id_text(stated)
+        if stated is not None and category is None:
+            return Unusable(place, "wrong type", f"`category_id` is {_described(stated)}", product)
+        if not isinstance(images, list):
+            return Unusable(place, "wrong type", f"`imgs` is {_described(images)}", product)
+        photos, notes = _photos(images, product, place)
         if not photos:
             return Unusable(place, "no photo", "`imgs` holds no picture", product)
         if category is not None and self.taxonomy is None:
             message = f"its products have category ids; put {NAMES} beside it or name the file with --taxonomy"
             raise SourceError(message, source=str(self.dump))
-        return Row(product, photos, (place,), category_id=None if category is None else str(category), notes=notes)
+        return Row(product, photos, (place,), category_id=category, notes=notes)
 
 
-def _photos(images: Any, product: str, place: str) -> tuple[tuple[Photo, ...], tuple[Note, ...]]:
+def _photos(images: list[Any], product: str, place: str) -> tuple[tuple[Photo, ...], tuple[Note, ...]]:
     photos, notes = [], []
-    for position, image in enumerate(images if isinstance(images, list) else []):
+    for position, image in enumerate(images):
         data = image.get("picture") if isinstance(image, dict) else None
         if isinstance(data, bytes):
             photos.append(Photo(f"{product}-{position}", partial(io.BytesIO, data), len(data)))
         else:
-            notes.append(Note(place, "photo not found", f"imgs[{position}] has no picture", product))
+            what = "no picture" if data is None else f"{_described(data)} for a picture"
+            notes.append(Note(place, "photo not found", f"imgs[{position}] has {what}", product))
     return tuple(photos), tuple(notes)
+
+
+def _id_text(value: Any) -> str | None:
+    """An id as text: of a number, a short string or an ObjectId; None of anything else.
+
+    Mongo's shell writes every number as a double, so a whole one is an integer.
+    """
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)
+    if isinstance(value, (int, str, ObjectId)) and not isinstance(value, bool):
+        text = str(value)
+        return text if 0 < len(text) <= LONGEST_ID else None
+    return None
+
+
+def _described(value: Any) -> str:
+    """ "3.5 (float)", cut short."""
+    return f"{str(value)[:40]} ({type(value).__name__})"
 
 
 def _bson_files(path: Path) -> list[Path]:
