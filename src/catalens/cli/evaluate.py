@@ -26,6 +26,7 @@ SHOWN = 8  # rows of worst categories and of confusions
     metavar="FIGURE=VALUE",
     help="Exit with 3 if a figure is lower: top1=0.9, precision@0.98=0.97; may be repeated.",
 )
+@click.option("--language", help="Name the categories in this language, as the bundle or the catalog has them.")
 @click.option("--out", type=FOLDER, help="A folder for evaluation.json.")
 @configurable
 @json_option
@@ -34,6 +35,7 @@ def command(
     catalog: Path,
     split: str | None,
     require: tuple[str, ...],
+    language: str | None,
     out: Path | None,
     config: Path | None,
     assignments: tuple[str, ...],
@@ -48,13 +50,15 @@ def command(
     """
     from catalens.core.bundle import Bundle
     from catalens.core.catalog import Catalog, write_json
+    from catalens.core.language import in_language
     from catalens.evaluate import EvaluateSettings, gate, run
     from catalens.predict.catalog import score
     from catalens.predict.session import Session
 
-    flags = {"split": split, "require": _requirements(require) or None}
+    flags = {"split": split, "require": _requirements(require) or None, "language": language}
     chosen = settings(EvaluateSettings, "evaluate", config, assignments, flags)
     opened, shop = Bundle(bundle), Catalog(catalog)
+    taxonomy = in_language(opened.taxonomy, chosen.language, shop.taxonomy)
     trained = opened.manifest.training
     if "train_digest" in trained:
         digests = {"catalog_digest": trained["catalog"]["digest"], "train_digest": trained["train_digest"]}
@@ -64,7 +68,7 @@ def command(
     evaluation = run(
         scores,
         shop.categories,
-        opened.taxonomy,
+        taxonomy,
         temperature=opened.manifest.temperature,
         promises=opened.promises,
         train_counts=trained.get("train_counts"),

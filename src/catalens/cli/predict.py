@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from catalens.cli.console import FOLDER, configurable, emit, json_option, say, settings
+from catalens.cli.console import FOLDER, PATH, configurable, emit, json_option, say, settings
 from catalens.cli.exits import DONE, ERROR
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ COLOURS = {"file": "green", "suggest": "yellow", "review": "yellow", "reject": "
     "--group", type=click.Choice(["none", "folder"]), default="none", show_default=True, help="What one product is."
 )
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of the model; all cores where not given.")
+@click.option("--language", help="Name the categories in this language, such as en.")
+@click.option("--names", type=PATH, help="A catalog or taxonomy.parquet with names that the bundle has not.")
 @configurable
 @json_option
 def command(
@@ -53,13 +55,15 @@ def command(
       find /photos -name '*.jpg' | catalens predict shirts.bundle - --json
     """
     from catalens.core.bundle import Bundle
+    from catalens.core.language import in_language, read_names
     from catalens.predict.files import predict_files, products
     from catalens.predict.predictor import Predictor, PredictSettings
     from catalens.predict.session import Session
 
     chosen = settings(PredictSettings, "predict", config, assignments, flags)
     opened = Bundle(bundle)
-    predictor = Predictor(opened, Session(opened, threads=chosen.threads))
+    taxonomy = in_language(opened.taxonomy, chosen.language, *read_names(chosen.names, chosen.language))
+    predictor = Predictor(opened, Session(opened, threads=chosen.threads), taxonomy)
     found = read = 0
     for prediction in predict_files(predictor, products(_paths(images), group=group), chosen):
         found += 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from catalens.cli.console import FOLDER, configurable, say, settings
+from catalens.cli.console import FOLDER, PATH, configurable, say, settings
 
 if TYPE_CHECKING:
     from catalens.core.catalog import Catalog
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 @click.option("--catalog", type=FOLDER, help="The index's catalog, for its photos; where not given, where it lay.")
 @click.option("--host", help="The address to listen on; this machine alone where not given.")
 @click.option("--port", type=click.IntRange(0, 65535), help="The port; 0 takes a free one.")
+@click.option("--language", help="Name the categories in this language, such as en.")
+@click.option("--names", type=PATH, help="A catalog or taxonomy.parquet with names that the bundle has not.")
 @configurable
 def command(
     bundle: Path,

@@ -25,10 +25,14 @@ Ints = npt.NDArray[np.int64]
 
 
 class EvaluateSettings(Settings):
-    """What to measure on, and what must hold: {"top1": 0.9, "precision@0.98": 0.97} (see `gate.check`)."""
+    """What to measure on, and what must hold: {"top1": 0.9, "precision@0.98": 0.97} (see `gate.check`).
+
+    `language`: of the names in the answer.
+    """
 
     split: str = "test"
     require: dict[str, float] = Field(default_factory=dict)
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

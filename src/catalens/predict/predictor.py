@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -16,6 +17,7 @@ from catalens.core.errors import ImageError, ImageTooLarge
 from catalens.core.prediction import Finding, Prediction
 from catalens.core.promise import Promise
 from catalens.core.scores import Floats, product_embeddings, product_logits, softmax
+from catalens.core.taxonomy import Taxonomy
 from catalens.predict.decide import best_labels, decide, disagreement, reject, review
 from catalens.predict.session import Session
 
@@ -24,11 +26,16 @@ DEFAULT_TOP = 5
 
 
 class PredictSettings(Settings):
-    """`promise`: the precision that filing has to keep; `top`: how many labels to name; `threads`: of the graph."""
+    """`promise`: the precision that filing has to keep; `top`: how many labels to name; `threads`: of the graph.
+
+    `language`: of the names in the answer; `names`: a catalog or taxonomy.parquet that has them, if the bundle has not.
+    """
 
     promise: float = Field(DEFAULT_PROMISE, gt=0, lt=1)
     top: int = Field(DEFAULT_TOP, ge=1)
     threads: int | None = Field(None, ge=1)
+    language: str | None = None
+    names: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +69,12 @@ class Look:
 
 
 class Predictor:
-    """Answers for one product at a time.  Thread safe."""
+    """Answers for one product at a time, naming categories as `taxonomy` does: the bundle's own, or the same in another
+    language.  Thread safe."""
 
-    def __init__(self, bundle: Bundle, session: Session | None = None) -> None:
+    def __init__(self, bundle: Bundle, session: Session | None = None, taxonomy: Taxonomy | None = None) -> None:
         self.bundle = bundle
+        self.taxonomy = taxonomy or bundle.taxonomy
         self.session = session or Session(bundle)
 
     def predict(
@@ -116,7 +125,7 @@ class Predictor:
         timings["model_ms"] = _ms_since(start)
 
         start = perf_counter()
-        temperature, taxonomy = self.bundle.manifest.temperature, self.bundle.taxonomy
+        temperature, taxonomy = self.bundle.manifest.temperature, self.taxonomy
         photos = [id] * len(logits)
         probabilities = softmax(product_logits(photos, logits)[1], temperature)[0]
         decision = decide(chosen, taxonomy, probabilities)

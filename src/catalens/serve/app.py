@@ -12,6 +12,8 @@ from catalens import __version__
 from catalens.core.bundle import Bundle
 from catalens.core.catalog import Catalog
 from catalens.core.errors import IndexMismatch
+from catalens.core.language import in_language, read_names
+from catalens.core.taxonomy import Taxonomy
 from catalens.predict.predictor import Predictor
 from catalens.predict.session import Session
 from catalens.search.index import Index
@@ -34,15 +36,21 @@ def create_app(
 ) -> FastAPI:
     """The service as an ASGI app.  `catalog` is the one that `index` was built from; its photos are then served too.
 
-    Raises IndexMismatch if the index is not of this bundle, PromiseError if the default promise is not one it makes.
+    Raises IndexMismatch if the index is not of this bundle, PromiseError if the default promise is not one it makes,
+    TaxonomyError if there are no names in the language that the settings ask for.
     """
     settings = settings or ServeSettings()
-    predictor = predictor or Predictor(bundle, Session(bundle, threads=settings.threads))
+    others = read_names(settings.names, settings.language)
+    taxonomy = in_language(bundle.taxonomy, settings.language, *others)
+    predictor = predictor or Predictor(bundle, Session(bundle, threads=settings.threads), taxonomy)
     predictor.promise(settings.promise)
     if index is not None and index.space != bundle.digest:
         raise IndexMismatch(f"the index is of bundle {index.space[:12]}, the service of {bundle.digest[:12]}")
     service = Service(predictor, settings)
-    shelf = Shelf(index, catalog) if index is not None else None
+    shelf = None
+    if index is not None:
+        named = in_language(index.products.taxonomy, settings.language, *others, bundle.taxonomy)
+        shelf = Shelf(index, catalog, named)
 
     app = FastAPI(
         title="Catalens",
@@ -52,7 +60,7 @@ def create_app(
     )
     app.add_middleware(RequestHeaders)
     errors.install(app)
-    app.include_router(_model_routes(service, _describe(bundle, shelf, settings)))
+    app.include_router(_model_routes(service, _describe(bundle, predictor.taxonomy, shelf, settings)))
     app.include_router(_classify_route(service))
     app.include_router(index_routes(service, shelf))
     return app
@@ -102,8 +110,7 @@ def _model_routes(service: Service, model: schemas.ModelOut) -> APIRouter:
     return router
 
 
-def _describe(bundle: Bundle, shelf: Shelf | None, settings: ServeSettings) -> schemas.ModelOut:
-    taxonomy = bundle.taxonomy
+def _describe(bundle: Bundle, taxonomy: Taxonomy, shelf: Shelf | None, settings: ServeSettings) -> schemas.ModelOut:
     levels = [
         schemas.LevelOut(
             level=level,

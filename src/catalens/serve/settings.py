@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field
@@ -30,6 +31,11 @@ class ServeSettings(Settings):
     threads: int | None = Field(default=None, ge=1, description="of one run of the graph; all cores where not given")
     promise: float = Field(default=DEFAULT_PROMISE, gt=0, lt=1, description="where the request names none")
     top: int = Field(default=DEFAULT_TOP, ge=1, le=MAX_TOP, description="labels, where the request does not say")
+
+    language: str | None = Field(default=None, description="of the names of categories")
+    names: Path | None = Field(
+        default=None, description="a catalog or taxonomy.parquet with names in it that the bundle has not"
+    )
 
     def limits(self) -> dict[str, Any]:
         """What a caller should know, for /v1/model."""

@@ -8,17 +8,22 @@ from urllib.parse import quote
 from catalens.core.catalog import Catalog
 from catalens.core.errors import NotFound
 from catalens.core.prediction import Neighbour
+from catalens.core.taxonomy import Taxonomy
 from catalens.search.index import Index
 
 MEDIA_TYPES = {"mpo": "image/jpeg", "dib": "image/bmp"}  # others are called as their format is
 
 
 class Shelf:
-    """An index and, where it is at hand, the catalog with the photos of its products."""
+    """An index and, where it is at hand, the catalog with the photos of its products.
 
-    def __init__(self, index: Index, catalog: Catalog | None = None) -> None:
+    Categories have the names of `taxonomy`: the index's own, or the same in another language.
+    """
+
+    def __init__(self, index: Index, catalog: Catalog | None = None, taxonomy: Taxonomy | None = None) -> None:
         self.index = index
         self.products = index.products
+        self.taxonomy = taxonomy or index.products.taxonomy
         self.catalog = catalog
         self._places = _places(catalog) if catalog is not None else {}
 
@@ -42,7 +47,7 @@ class Shelf:
         return {
             "id": product_id,
             "category": self.products.category(row),
-            "path": list(self.products.path(row)),
+            "path": self._path(row),
             "attributes": self.products.attributes(row),
             "photos": photos,
         }
@@ -54,7 +59,7 @@ class Shelf:
             "id": neighbour.id,
             "score": neighbour.score,
             "category": self.products.category(row),
-            "path": list(self.products.path(row)),
+            "path": self._path(row),
             "photo": _photo_url(neighbour.id, 0) if self.has_photos else None,
         }
 
@@ -69,6 +74,11 @@ class Shelf:
                 kind = MEDIA_TYPES.get(photo["format"], f"image/{photo['format']}")
                 return self.catalog.photos.read(photo["shard"], photo["row"]), kind, photo["image_id"]
         raise NotFound(f"product {product_id!r} has {len(photos)} photos, none at position {position}", key=product_id)
+
+    def _path(self, row: int) -> list[str]:
+        """Names from the top to the product's category; empty where it is not known."""
+        category = self.products.category(row)
+        return list(self.taxonomy.path_names(category)) if category is not None and category in self.taxonomy else []
 
     def _photos(self, product_id: str) -> list[dict[str, Any]]:
         """The product's rows of `catalog.images`, in order."""
