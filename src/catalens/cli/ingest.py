@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from catalens.cli.clean import cleaning_options
 from catalens.cli.console import PATH, configurable, emit, json_option, progress_bar, say, settings
 
 if TYPE_CHECKING:
     from catalens.curate.finish import IngestReport
 
-FORMATS = ("auto", "folder", "table", "grocery", "fashion", "bson")
+FORMATS = ("auto", "folder", "table", "parquet", "urls", "grocery", "fashion", "products10k", "bson")
 
 
 @click.command()
@@ -27,6 +28,15 @@ FORMATS = ("auto", "folder", "table", "grocery", "fashion", "bson")
 @click.option("--seller-column", "seller", help="table: who sells it.")
 @click.option("--group-column", "group", help="table: products of one group never straddle a split.")
 @click.option("--split-column", "split", help="table: the part of the split the dump puts a product in.")
+@click.option(
+    "--unknown-category",
+    type=click.Choice(["keep", "set_aside"]),
+    help="Keep products without a category, or set them aside, if theirs is not a leaf of the taxonomy.",
+)
+@cleaning_options
+@click.option("--sample", type=click.IntRange(min=1), help="bson: read that many products, each with the same chance.")
+@click.option("--seed", type=int, help="bson: of the sample.  [default: 0]")
+@click.option("--encoding", help="Of text files, and of names in archives that do not say theirs, such as cp1252.")
 @click.option("--overwrite", is_flag=True, default=None, help="Replace a finished catalog.")
 @click.option("--restart", is_flag=True, default=None, help="Forget an unfinished ingest and begin afresh.")
 @configurable
@@ -70,6 +80,8 @@ def summarise(report: IngestReport, catalog: Path) -> None:
     if report.rows_merged:
         table.add_row("rows that joined a product", f"{report.rows_merged:,}")
     table.add_row("products kept", f"{report.products:,}")
+    if report.refiled:
+        table.add_row("of these in another category", f"{report.refiled:,}")
     table.add_row("photos", f"{report.images:,}", end_section=True)
     for level in report.levels:
         table.add_row(f"categories: {level['level']}", f"{level['categories']:,}")

@@ -12,7 +12,7 @@ from catalens.core.errors import CatalogError
 from catalens.core.progress import Progress, silent
 from catalens.core.seen import SeenIds
 from catalens.curate.check import CheckedRow, checked
-from catalens.curate.clean_settings import CleanSettings
+from catalens.curate.clean_settings import IngestCleanSettings
 from catalens.curate.finish import IngestReport, finish, report
 from catalens.curate.journal import Journal, Part
 from catalens.curate.sources import open_source
@@ -29,14 +29,14 @@ def run(source: Path, catalog: Path, settings: IngestSettings, *, progress: Prog
     dump and settings it changes nothing.  Raises SourceError, ConfigError, or CatalogError if the folder is taken.
     """
     started = time.monotonic()
-    name, reader = open_source(source, settings)
+    name, reader = open_source(source, settings, progress)
     content = settings.model_dump(mode="json", exclude=_NOT_CONTENT)
     key = {"format": name, "source fingerprint": reader.fingerprint, **content}
     if (catalog / "catalog.json").exists() and not settings.overwrite:
         return _unchanged(catalog, key, reader)
     _refuse_strangers(source, catalog, name)
     # cleaning comes after reading: what was read so far is good for other settings of it
-    reading = {name: value for name, value in key.items() if name not in CleanSettings.model_fields}
+    reading = {name: value for name, value in key.items() if name not in IngestCleanSettings.model_fields}
     with Journal(catalog, reading, overwrite=settings.overwrite, restart=settings.restart) as journal:
         read_parts(reader, journal, settings, progress)
         made_by = {"source": storable(str(source)), "key": key}

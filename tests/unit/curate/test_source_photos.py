@@ -9,7 +9,8 @@ import pytest
 from tests.builders.dumps import write
 
 from catalens.core.errors import SourceError
-from catalens.curate.sources.photos import FolderPhotos, ZipPhotos, is_photo_name
+from catalens.curate.sources.files import is_photo_name
+from catalens.curate.sources.photos import PhotoFiles, archived_photos
 
 FILES = [
     "images/12.jpg",
@@ -18,15 +19,16 @@ FILES = [
     "images/twice.png",
     "images/Case.jpg",
     "images/case.jpg",
+    "images/caf\u00e9.jpg",
 ]
 
 
-def stores(root: Path) -> list[FolderPhotos | ZipPhotos]:
+def stores(root: Path) -> list[PhotoFiles]:
     write(root / "dump", {name: name for name in FILES})
     with zipfile.ZipFile(root / "images.zip", "w") as archive:
         for name in FILES:
             archive.writestr(name, name)
-    return [FolderPhotos(root / "dump"), ZipPhotos(root / "images.zip")]
+    return [PhotoFiles(root / "dump"), archived_photos(root / "images.zip", "utf-8")]
 
 
 @pytest.mark.parametrize(
@@ -38,6 +40,12 @@ def stores(root: Path) -> list[FolderPhotos | ZipPhotos]:
         (" 12.JPG ", "images/12.jpg"),
         ("a/13", "images/a/13.PNG"),
         ("a\\13.png", "images/a/13.PNG"),
+        ("IMAGES\\A\\13.png", "images/a/13.PNG"),
+        ("A/13.png", "images/a/13.PNG"),
+        ("cafe\u0301.jpg", "images/caf\u00e9.jpg"),
+        ("../dump/images/12.jpg/..", None),
+        ("x/" * 5000, None),
+        ("images/12.jpg\0", None),
         ("Case.jpg", "images/Case.jpg"),
         ("case.jpg", "images/case.jpg"),
         ("CASE.JPG", None),
@@ -61,7 +69,7 @@ def test_a_zip_may_hold_all_in_one_folder(tmp_path: Path) -> None:
         archive.writestr("dataset/photos/1.jpg", b"1")
         archive.writestr("dataset/photos/2.jpg", b"2")
         archive.writestr("__MACOSX/dataset/photos/._1.jpg", b"no photo")
-    store = ZipPhotos(tmp_path / "images.zip")
+    store = archived_photos(tmp_path / "images.zip", "utf-8")
     photo = store.find("1")
     assert photo is not None
     assert photo.name == "dataset/photos/1.jpg"
@@ -71,7 +79,7 @@ def test_a_zip_may_hold_all_in_one_folder(tmp_path: Path) -> None:
 def test_what_is_no_zip_is_named(tmp_path: Path) -> None:
     (tmp_path / "images.zip").write_bytes(b"no zip")
     with pytest.raises(SourceError, match="zip") as caught:
-        ZipPhotos(tmp_path / "images.zip")
+        archived_photos(tmp_path / "images.zip", "utf-8")
     assert caught.value.source == str(tmp_path / "images.zip")
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from pathlib import Path
 from typing import ClassVar
 
 from catalens.core.errors import SourceError
+from catalens.curate.sources.files import DumpPath
 from catalens.curate.sources.lines import text_file
-from catalens.curate.sources.photos import FolderPhotos, ZipPhotos, fingerprint
+from catalens.curate.sources.photos import PhotoFiles, archive_of, archived_photos, fingerprint
 from catalens.curate.sources.protocol import IngestSettings, Item, Note, Row, Unusable, numbered
 
-TABLE = "styles.csv"
+TABLE, PHOTOS = "styles.csv", "images"
 LEVELS = ("masterCategory", "subCategory", "articleType")
 FREE_TEXT = "productDisplayName"  # the Kaggle file does not quote it, though it holds commas
 
@@ -24,25 +24,27 @@ class FashionSource:
     """
 
     looks_for: ClassVar[str] = "a folder with styles.csv and images/ or images.zip"
-    uses: ClassVar[frozenset[str]] = frozenset()
+    uses: ClassVar[frozenset[str]] = frozenset({"encoding"})
 
-    def __init__(self, path: Path, settings: IngestSettings) -> None:
+    def __init__(self, path: DumpPath, settings: IngestSettings) -> None:
         self.table = path / TABLE
-        archive, folder = path / "images.zip", path / "images"
-        if not self.table.is_file() or not (archive.is_file() or folder.is_dir()):
+        self.encoding = settings.encoding
+        archive, folder = archive_of(path, PHOTOS), path / PHOTOS
+        if not self.table.is_file() or not (archive or folder.is_dir()):
             raise SourceError(f"expected {self.looks_for}", source=str(path))
-        self.photos = FolderPhotos(folder) if folder.is_dir() else ZipPhotos(archive)
-        self._where = "images/" if folder.is_dir() else "images.zip"
+        beside = archive if archive and not folder.is_dir() else None
+        self.photos = archived_photos(beside, self.encoding) if beside else PhotoFiles(folder)
+        self._where = beside.name if beside else f"{PHOTOS}/"
         self.level_names = LEVELS
         self.taxonomy = None
-        self.fingerprint = fingerprint([self.table] if folder.is_dir() else [self.table, archive])
+        self.fingerprint = fingerprint([self.table, beside] if beside else [self.table])
         with self.table.open("rb") as file:
             self.total = max(0, sum(1 for line in file if line.strip()) - 1)
         self.remarks = (f"photos from {self._where}",)
 
     @staticmethod
-    def fits(path: Path) -> bool:
-        return (path / TABLE).is_file() and ((path / "images").is_dir() or (path / "images.zip").is_file())
+    def fits(path: DumpPath) -> bool:
+        return (path / TABLE).is_file() and ((path / PHOTOS).is_dir() or archive_of(path, PHOTOS) is not None)
 
     def read(self, cursor: int) -> Iterator[tuple[int, Item]]:
         return numbered(self._items(), cursor)
@@ -66,6 +68,7 @@ class FashionSource:
             else:
                 named.add(photo.name)
                 yield Row(identity, (photo,), (place,), category=path, attributes=fields)
+        yield from self.photos.notes
         for name in self.photos.names():
             if name not in named:
                 yield Note(name, "photo without a row", f"{TABLE} has no row that could be used with this id")
@@ -75,8 +78,8 @@ class FashionSource:
 
         A line is a row, so a stray quote cannot swallow the rest of the file.
         """
-        with text_file(self.table) as file:
-            header = next(csv.reader([file.readline()]), [])
+        with text_file(self.table, self.encoding) as file:
+            header = next(csv.reader([next(file, "")]), [])
             missing = {"id", *LEVELS} - set(header)
             if missing:
                 message = f"expected columns id, {', '.join(LEVELS)}; missing {sorted(missing)}"

@@ -7,15 +7,15 @@ not a level, if there are no others or at least two of them: one folder "train" 
 from __future__ import annotations
 
 import hashlib
-import os
 import unicodedata
 from collections.abc import Iterator
-from pathlib import Path
 from typing import ClassVar
 
 from catalens.core.errors import SourceError
+from catalens.curate.sources.archive import is_hidden
+from catalens.curate.sources.files import DumpPath, is_archive_name, is_photo_name, real, scan
 from catalens.curate.sources.given import part_name
-from catalens.curate.sources.photos import file_photo, is_photo_name
+from catalens.curate.sources.photos import file_photo
 from catalens.curate.sources.protocol import IngestSettings, Item, Note, Row, numbered, storable
 from catalens.curate.sources.table import tables_with_photos
 
@@ -26,7 +26,7 @@ class FolderSource:
     looks_for: ClassVar[str] = "a folder with a folder of photos for each category"
     uses: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, path: Path, settings: IngestSettings) -> None:
+    def __init__(self, path: DumpPath, settings: IngestSettings) -> None:
         if not path.is_dir():
             raise SourceError("expected a folder", source=str(path))
         self.path = path
@@ -41,7 +41,7 @@ class FolderSource:
         self.remarks = (f"split folders: {', '.join(sorted(self._splits))}",) if self._splits else ()
 
     @staticmethod
-    def fits(path: Path) -> bool:
+    def fits(path: DumpPath) -> bool:
         if not path.is_dir() or tables_with_photos(path):
             return False
         return any(kind == "photo" and len(relative) > 1 for relative, kind in _walk(path))
@@ -59,7 +59,7 @@ class FolderSource:
             folders = relative[1:-1] if split else relative[:-1]
             yield Row(
                 product_id=place,
-                photos=(file_photo(self.path.joinpath(*relative), place),),
+                photos=(file_photo(self.path / "/".join(relative), place),),
                 places=(place,),
                 # one spelling of accented names, whatever file system the dump comes from
                 category=tuple(unicodedata.normalize("NFC", storable(name)) for name in folders) or None,
@@ -67,47 +67,41 @@ class FolderSource:
             )
 
 
-def _split_folders(path: Path) -> frozenset[str]:
-    names = [entry.name for entry in os.scandir(path) if _is_folder(entry) and not entry.name.startswith(".")]
+def _split_folders(path: DumpPath) -> frozenset[str]:
+    names = [entry.name for entry in scan(path) if entry.is_folder and not is_hidden(entry.name)]
     splits = {name for name in names if part_name(name)}
     several = len({part_name(name) for name in splits}) > 1
     return frozenset(splits) if several or len(splits) == len(names) else frozenset()
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Or a link to one; a link that leads nowhere or to itself is a file, and one that cannot be read."""
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False
-
-
-def _walk(folder: Path) -> Iterator[tuple[tuple[str, ...], str]]:
+def _walk(folder: DumpPath) -> Iterator[tuple[tuple[str, ...], str]]:
     """(path parts, kind) of every entry, sorted by name, files before folders.
 
     `kind` is "photo", or why the entry is passed over.
     """
-    pending: list[tuple[tuple[str, ...], frozenset[str]]] = [((), frozenset({os.path.realpath(folder)}))]
+    pending: list[tuple[DumpPath, tuple[str, ...], frozenset[str]]] = [(folder, (), frozenset({real(folder)}))]
     while pending:
-        relative, above = pending.pop()
+        path, relative, above = pending.pop()
         try:
-            entries = sorted(os.scandir(folder.joinpath(*relative)), key=lambda entry: entry.name)
+            entries = scan(path)
         except OSError as error:
             yield relative, f"folder cannot be read ({error.strerror})"
             continue
         folders = []
-        for entry in entries:
-            here = (*relative, entry.name)
-            if _is_folder(entry):
-                real = os.path.realpath(entry.path)
-                if entry.name.startswith("."):
+        for name, is_folder in entries:
+            here = (*relative, name)
+            if is_folder:
+                target = real(path / name)
+                if is_hidden(name):
                     yield here, "hidden folder"
-                elif real in above:
+                elif target in above:
                     yield here, "folder links to one above it"
                 else:
-                    folders.append((here, above | {real}))
-            elif entry.name.startswith("."):
+                    folders.append((path / name, here, above | {target}))
+            elif is_hidden(name):
                 yield here, "hidden file"
+            elif is_archive_name(name):
+                yield here, "archive that was not opened"
             else:
-                yield here, "photo" if is_photo_name(entry.name) else "not a photo"
+                yield here, "photo" if is_photo_name(name) else "not a photo"
         pending.extend(reversed(folders))

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from pathlib import Path
 from typing import ClassVar
 
 from catalens.core.errors import SourceError
+from catalens.curate.sources.files import DumpPath
 from catalens.curate.sources.lines import text_file
-from catalens.curate.sources.photos import FolderPhotos, fingerprint
+from catalens.curate.sources.photos import PhotoFiles, fingerprint
 from catalens.curate.sources.protocol import IngestSettings, Item, Row, Unusable, numbered
 
 LISTS = ("train", "val", "test")
@@ -28,11 +28,11 @@ class GrocerySource:
     looks_for: ClassVar[str] = "a folder with classes.csv and train.txt, val.txt or test.txt"
     uses: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, path: Path, settings: IngestSettings) -> None:
+    def __init__(self, path: DumpPath, settings: IngestSettings) -> None:
         if not self.fits(path):
             raise SourceError(f"expected {self.looks_for}", source=str(path))
         self.lists = [path / f"{part}.txt" for part in LISTS if (path / f"{part}.txt").is_file()]
-        self.photos = FolderPhotos(path)
+        self.photos = PhotoFiles(path)
         self.classes = _read_classes(path / CLASSES)
         self.level_names = ()
         self.taxonomy = None
@@ -41,7 +41,7 @@ class GrocerySource:
         self.remarks = (f"lists: {', '.join(file.name for file in self.lists)}",)
 
     @staticmethod
-    def fits(path: Path) -> bool:
+    def fits(path: DumpPath) -> bool:
         return (path / CLASSES).is_file() and any((path / f"{part}.txt").is_file() for part in LISTS)
 
     def read(self, cursor: int) -> Iterator[tuple[int, Item]]:
@@ -76,7 +76,7 @@ class GrocerySource:
         return Row(reference, (photo,), (place,), category=path, attributes=attributes, given_split=part)
 
 
-def _read_classes(path: Path) -> dict[str, tuple[str, str, str]]:
+def _read_classes(path: DumpPath) -> dict[str, tuple[str, str, str]]:
     """class id -> (name, coarse name, coarse id)."""
     wanted = ("Class ID (int)", "Class Name (str)", "Coarse Class Name (str)", "Coarse Class ID (int)")
     with text_file(path) as file:

@@ -7,17 +7,18 @@ from pathlib import Path
 
 from catalens.core.errors import SourceError, TaxonomyError
 from catalens.core.taxonomy import Taxonomy
+from catalens.curate.sources.files import DumpPath
 from catalens.curate.sources.lines import text_file
 
 
-def read_taxonomy(path: Path) -> Taxonomy:
+def read_taxonomy(path: DumpPath) -> Taxonomy:
     """A CSV of leaf ids, then a column a level from the top; or the taxonomy.parquet of a catalog.
 
     All its leaves are kept, whether or not a product has them.  Raises SourceError or TaxonomyError.
     """
     if not path.is_file():
         raise SourceError("there is no such taxonomy file", source=str(path))
-    if path.suffix.lower() == ".parquet":
+    if isinstance(path, Path) and path.suffix.lower() == ".parquet":
         return Taxonomy.read(path)
     paths: dict[str, tuple[str, ...]] = {}
     with text_file(path) as file:

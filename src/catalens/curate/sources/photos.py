@@ -1,106 +1,132 @@
-"""Where a dump keeps its photos: a folder, or a zip that is read in place.
+"""The photos of a dump, found by what its rows call them.
 
-A photo is found by its exact name; else by its name in any case, with or without extension, if just one file fits.
-Nothing is guessed: two that fit are none.
+A photo is found by its exact name; else by its name in any case and any spelling of accents, with or without extension,
+if just one file fits.  Nothing is guessed: two that fit are none.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import zipfile
-from collections.abc import Callable, Iterable, Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from pathlib import Path
+from typing import Protocol
 
-from catalens.core.errors import SourceError
-from catalens.core.formats import EXTENSIONS
-from catalens.curate.sources.protocol import Photo, storable
+from catalens.curate.sources.archive import LONGEST, ArchivePath, is_hidden
+from catalens.curate.sources.files import ARCHIVES, DumpPath, below, is_photo_name, open_archive, scan
+from catalens.curate.sources.protocol import Note, Photo, storable
 
 SUBFOLDER = "images/"
+SHOWN = 200  # characters of a reference in a message
 
 
-def is_photo_name(name: str) -> bool:
-    """By its extension, in any case."""
-    return name.lower().endswith(EXTENSIONS)
+class PhotoFinder(Protocol):
+    """What turns a cell of a table into a photo."""
+
+    notes: tuple[Note, ...]  # on what could not be read of the place where the photos are
+
+    def find(self, reference: str) -> Photo | None:
+        """None where there is no such photo, or where several could be meant."""
+
+    def missing(self, reference: str) -> tuple[str, str]:
+        """(cause, detail) of a photo that was not found."""
 
 
 class Names:
-    """The names of files, found exactly or loosely."""
+    """The names in a folder, found exactly or loosely."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._exact = set(names)
-        full = _unique((name.lower(), name) for name in self._exact)
-        stems = _unique((os.path.splitext(name)[0].lower(), name) for name in self._exact if is_photo_name(name))
+        full = _unique((_plain(name), name) for name in self._exact)
+        stems = _unique((_plain(os.path.splitext(name)[0]), name) for name in self._exact if is_photo_name(name))
         self._loose = stems | full
 
     def find(self, reference: str) -> str | None:
-        return reference if reference in self._exact else self._loose.get(reference.lower())
+        return reference if reference in self._exact else self._loose.get(_plain(reference))
 
 
-class FolderPhotos:
-    """Photos in a folder, found by their path from it or from its `images/`."""
+class PhotoFiles:
+    """Photos below a folder, found by their path from it or from one of the `bases` in it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: DumpPath, bases: Sequence[str] = ("", SUBFOLDER), notes: Sequence[Note] = ()) -> None:
         self.folder = folder
-        self._names = lru_cache(maxsize=256)(_names)
+        self.notes = tuple(notes)
+        self._bases = bases
+        self._files = lru_cache(maxsize=256)(_file_names)
+        self._folders = lru_cache(maxsize=256)(_folder_names)
 
     def find(self, reference: str) -> Photo | None:
-        """The photo that a cell such as "shoes/12", "12.JPG" or "shoes\\12.jpg" means."""
+        """The photo that a cell such as "shoes/12", "12.JPG" or "Shoes\\12.jpg" means."""
         reference = reference.strip().replace("\\", "/")
-        for base in ("", SUBFOLDER):
-            path = self.folder / f"{base}{reference}"
-            name = self._names(path.parent).find(path.name)
-            if name is not None:
-                found = path.parent / name
-                inside = found.is_relative_to(self.folder)
-                return file_photo(found, (found.relative_to(self.folder) if inside else found).as_posix())
-        return None
-
-    def names(self) -> Iterator[str]:
-        """Names of all photos directly in the folder, sorted."""
-        names = (entry.name for entry in os.scandir(self.folder))
-        return (storable(name) for name in sorted(names) if is_photo_name(name))
-
-
-class ZipPhotos:
-    """Photos in a zip, found by their path in it, below the folder that holds all, or below `images/`."""
-
-    def __init__(self, path: Path) -> None:
-        try:
-            self._zip = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile) as error:
-            raise SourceError(f"cannot be read as a zip ({error})", source=str(path)) from None
-        self._photos = sorted(name for name in self._zip.namelist() if is_photo_name(name) and not _hidden(name))
-        folders = [os.path.dirname(name) for name in self._photos]
-        top = os.path.commonpath(folders) if folders and all(folders) else ""
-        self._bases = tuple(dict.fromkeys(("", SUBFOLDER, *([f"{top}/"] if top else []))))
-        self._names = Names(self._photos)
-
-    def find(self, reference: str) -> Photo | None:
-        """The photo that a cell such as "12", "12.jpg" or "images/12.jpg" means."""
-        reference = reference.strip().replace("\\", "/")
+        if len(reference) > LONGEST or "://" in reference:
+            return None
         for base in self._bases:
-            name = self._names.find(f"{base}{reference}")
-            if name is not None:
-                return Photo(name, self._opener(name))
+            path = self.folder / f"{base}{reference}"
+            photo = self._at(path.parent, path.name) or self._loosely(f"{base}{reference}")
+            if photo is not None:
+                return photo
         return None
 
+    def missing(self, reference: str) -> tuple[str, str]:
+        why = "is a URL: --format urls fetches it" if "://" in reference else "is not there, or fits several files"
+        return "photo not found", f"{reference[:SHOWN]} {why}"
+
     def names(self) -> Iterator[str]:
-        """Names of all photos in the zip, sorted."""
-        return iter(self._photos)
+        """Names of all photos in the folder and below that are not hidden, sorted by folder."""
+        pending = [self.folder]
+        while pending:
+            folder = pending.pop()
+            entries = [entry for entry in scan(folder) if not is_hidden(entry.name)]
+            for entry in entries:
+                if not entry.is_folder and is_photo_name(entry.name):
+                    yield storable(below(folder / entry.name, self.folder))
+            pending += [folder / entry.name for entry in reversed(entries) if entry.is_folder]
 
-    def _opener(self, name: str) -> Callable[[], BinaryIO]:
-        return lambda: cast(BinaryIO, self._zip.open(name))
+    def _at(self, folder: DumpPath, name: str) -> Photo | None:
+        found = self._files(folder).find(name)
+        return file_photo(folder / found, below(folder / found, self.folder)) if found is not None else None
+
+    def _loosely(self, reference: str) -> Photo | None:
+        """The folders, too, by their names in any case."""
+        *folders, name = reference.split("/")
+        folder = self.folder
+        for part in folders:
+            found = self._folders(folder).find(part)
+            if found is None:
+                return None
+            folder = folder / found
+        return self._at(folder, name)
 
 
-def file_photo(path: Path, name: str) -> Photo:
+def archive_of(folder: DumpPath, name: str) -> Path | None:
+    """images.zip, images.tar ... beside a table; an archive inside an archive is not opened."""
+    if not isinstance(folder, Path):
+        return None
+    return next((file for ending in ARCHIVES if (file := folder / f"{name}{ending}").is_file()), None)
+
+
+def archived_photos(path: Path, encoding: str) -> PhotoFiles:
+    """Photos in an archive, found by their path in it, below the folder that holds all, or below `images/`.
+
+    Raises SourceError.
+    """
+    archive = open_archive(path, encoding=encoding)
+    names = [name for name in archive.files if is_photo_name(name) and not any(map(is_hidden, name.split("/")))]
+    folders = {os.path.dirname(name) for name in names}
+    top = os.path.commonpath(folders) if folders and all(folders) else ""
+    bases = dict.fromkeys(("", SUBFOLDER, *([f"{top}/"] if top else [])))
+    return PhotoFiles(archive.root, tuple(bases), archive.notes)
+
+
+def file_photo(path: DumpPath, name: str) -> Photo:
     """A photo that is a file of its own."""
-    return Photo(storable(name), lambda: path.open("rb"))
+    size = path.size if isinstance(path, ArchivePath) else None  # else it costs a look at the disk
+    return Photo(storable(name), lambda: path.open("rb"), size)
 
 
-def fingerprint(files: Iterable[Path]) -> str:
+def fingerprint(files: Iterable[DumpPath]) -> str:
     """sha256 over names, sizes and times of the files that define a dump; their content may be too large to hash."""
     digest = hashlib.sha256()
     for file in files:
@@ -109,11 +135,23 @@ def fingerprint(files: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def _names(folder: Path) -> Names:
+def _file_names(folder: DumpPath) -> Names:
+    return _names(folder, folders=False)
+
+
+def _folder_names(folder: DumpPath) -> Names:
+    return _names(folder, folders=True)
+
+
+def _names(folder: DumpPath, *, folders: bool) -> Names:
     try:
-        return Names(entry.name for entry in os.scandir(folder))
+        return Names(entry.name for entry in scan(folder) if entry.is_folder is folders)
     except (OSError, ValueError):  # ValueError: the path holds a NUL
         return Names(())
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name).lower()
 
 
 def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -124,7 +162,3 @@ def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
         if found.setdefault(key, value) != value:
             several.add(key)
     return {key: value for key, value in found.items() if key not in several}
-
-
-def _hidden(name: str) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)

@@ -12,10 +12,11 @@ from pydantic import Field, field_validator
 
 from catalens.core.image import MAX_PIXELS
 from catalens.core.taxonomy import Taxonomy
-from catalens.curate.clean_settings import CleanSettings
+from catalens.curate.clean_settings import IngestCleanSettings
+from catalens.curate.fetch.settings import WebSettings
 
 
-class IngestSettings(CleanSettings):
+class IngestSettings(IngestCleanSettings):
     """How to read a dump, and what to clean.
 
     Columns left empty are recognised by their usual names, and what was recognised is said.
@@ -30,12 +31,14 @@ class IngestSettings(CleanSettings):
     seller: str | None = None
     group: str | None = None
     split: str | None = None
+    encoding: str = "utf-8"  # of text files, and of names in archives that do not say theirs
     max_pixels: int = Field(default=MAX_PIXELS, ge=1)
     max_photo_bytes: int = Field(default=64 * 2**20, ge=1)
     sample: int | None = Field(default=None, ge=1)  # bson: that many products, each with the same chance
     seed: int = 0  # of the sample
     threads: int = Field(default=4, ge=1)  # that read photos
     workers: int = Field(default_factory=lambda: min(8, os.cpu_count() or 1), ge=1)  # processes that decode them
+    web: WebSettings = WebSettings()  # urls, and data sets by name: how to fetch
     overwrite: bool = False  # replace a finished catalog
     restart: bool = False  # forget an unfinished ingest
 
@@ -43,6 +46,15 @@ class IngestSettings(CleanSettings):
     @classmethod
     def _one_is_a_list(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
+
+    @field_validator("encoding")
+    @classmethod
+    def _of_text(cls, value: str) -> str:
+        try:
+            "".encode(value)
+        except LookupError:
+            raise ValueError("expected the name of a text encoding, such as cp1252 or utf-16") from None
+        return value.lower()
 
 
 @dataclass(frozen=True, slots=True)
