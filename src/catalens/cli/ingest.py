@@ -37,6 +37,8 @@ FORMATS = ("auto", "folder", "table", "parquet", "urls", "grocery", "fashion", "
 @click.option("--sample", type=click.IntRange(min=1), help="bson: read that many products, each with the same chance.")
 @click.option("--seed", type=int, help="bson: of the sample.  [default: 0]")
 @click.option("--encoding", help="Of text files, and of names in archives that do not say theirs, such as cp1252.")
+@click.option("--sample", type=click.IntRange(min=1), help="bson: read that many products, each with the same chance.")
+@click.option("--seed", type=int, help="bson: of the sample.  [default: 0]")
 @click.option("--overwrite", is_flag=True, default=None, help="Replace a finished catalog.")
 @click.option("--restart", is_flag=True, default=None, help="Forget an unfinished ingest and begin afresh.")
 @configurable
