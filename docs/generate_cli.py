@@ -19,6 +19,9 @@ from catalens.cli.main import catalens
 SETTINGS = {
     "demo": "catalens.demo.settings:DemoSettings",
     "ingest": "catalens.curate.sources:IngestSettings",
+    "clean": "catalens.curate.clean_settings:CleanSettings",
+    "sample": "catalens.curate.sample:SampleSettings",
+    "taxonomy edit": "catalens.curate.edit_taxonomy:EditSettings",
     "split": "catalens.curate.split:SplitSettings",
     "taxonomy translate": "catalens.curate.translate:TranslateSettings",
     "train": "catalens.train.settings:TrainSettings",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from catalens.cli.clean import cleaning_options
+from catalens.cli.cleaning import cleaning_options
 from catalens.cli.console import PATH, configurable, emit, json_option, progress_bar, say, settings
 
 if TYPE_CHECKING:

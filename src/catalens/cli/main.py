@@ -17,6 +17,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "demo": ("catalens.cli.demo", "Draw a shop, run the whole way on it, and leave a report to look at."),
     "ingest": ("catalens.cli.ingest", "Read a dump of products and photos into a catalog."),
     "taxonomy": ("catalens.cli.taxonomy", "Look at the categories of a catalog and change them."),
+    "clean": ("catalens.cli.clean", "Write a cleaned copy of a catalog."),
+    "sample": ("catalens.cli.sample", "Write a smaller catalog: some categories, some of their products."),
     "split": ("catalens.cli.split", "Divide a catalog into train, val, calib and test, without leaks."),
     "train": ("catalens.cli.train", "Train a model on a catalog."),
     "export": (

@@ -7,19 +7,18 @@ The same for a dump that is being read and for a catalog that is there: products
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 
 from catalens.core.catalog import Catalog
 from catalens.core.progress import Progress, silent
-from catalens.core.taxonomy import Taxonomy
 from catalens.curate import small
 from catalens.curate.clean_settings import CleanSettings
 from catalens.curate.contents import FINDINGS
 from catalens.curate.derive import DeriveReport, derive
-from catalens.curate.filing import UNKNOWN, Filing
+from catalens.curate.filing import Filing
 from catalens.curate.tree import count_products
 
 
@@ -32,20 +31,12 @@ class Plan:
     refiled: int
 
 
-def plan(
-    taxonomy: Taxonomy,
-    settings: CleanSettings,
-    products: Callable[[], Iterable[pa.Table]],
-    *,
-    unknown: str = UNKNOWN,
-) -> Plan:
+def plan(filing: Filing, settings: CleanSettings, products: Callable[[], Iterable[pa.Table]]) -> Plan:
     """Count the products that are left when unknown categories and required fields are seen to, then the small ones.
 
     `products()` gives all products, table by table.  Raises ConfigError if no category is left.
     """
-    filing = Filing(
-        taxonomy, unknown=unknown, unknown_aside=settings.unknown_category == "set_aside", require=settings.require
-    )
+    filing = replace(filing, require=settings.require)
     if not settings.min_products:
         return Plan(filing, FINDINGS.empty_table(), 0)
     counts = count_products(filing.file(table)[0] for table in products())
@@ -62,7 +53,7 @@ def run(
     catalog: Catalog, out: Path, settings: CleanSettings, *, overwrite: bool = False, progress: Progress = silent
 ) -> DeriveReport:
     """Write a cleaned copy of a catalog.  Raises CatalogError, ConfigError."""
-    made = plan(catalog.taxonomy, settings, catalog.product_slices)
+    made = plan(Filing(catalog.delivered_taxonomy), settings, catalog.product_slices)
     how = {"verb": "clean", "settings": settings.model_dump(mode="json", exclude_defaults=True)}
     return derive(
         catalog,

@@ -12,16 +12,15 @@ from catalens.core.config import Settings
 class CleanSettings(Settings):
     """What to clean.
 
-    `require` names what every product must have: category, seller, group, split, or an attribute.  `unknown_category`
-    is for a category that is no leaf of the taxonomy.  Categories with fewer than `min_products` products are kept,
-    dropped with their products, or merged; `other_name` is what several small siblings are called then.
+    `require` names what every product must have: category, seller, group, split, or an attribute.  Categories with
+    fewer than `min_products` products are kept, dropped with their products, or merged; `other_name` is what several
+    small siblings are called then.
     """
 
     require: tuple[str, ...] = ()
-    unknown_category: Literal["keep", "set_aside"] = "keep"
     min_products: int = Field(default=0, ge=0)
     small_categories: Literal["keep", "drop", "merge"] = "keep"
-    other_name: str = "Other {parent}"
+    other_name: str = Field(default="Other {parent}", min_length=1)
 
     @field_validator("require", mode="before")
     @classmethod
@@ -33,3 +32,9 @@ class CleanSettings(Settings):
         if self.small_categories != "keep" and not self.min_products:
             raise ValueError(f"small_categories = {self.small_categories!r} needs min_products")
         return self
+
+
+class IngestCleanSettings(CleanSettings):
+    """What to clean in a dump, whose products may say a category that is no leaf of the taxonomy."""
+
+    unknown_category: Literal["keep", "set_aside"] = "keep"  # keep: without a category

@@ -14,11 +14,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from catalens import __version__
-from catalens.core.catalog import IMAGES, PRODUCTS, Catalog, CatalogInfo, write_json, write_parquet
+from catalens.core.catalog import IMAGES, PRODUCTS, TABLES, Catalog, CatalogInfo, write_json, write_parquet
 from catalens.core.durable import replacing_folder
 from catalens.core.errors import CatalogError
 from catalens.core.progress import Progress, silent
 from catalens.core.slices import read_slices
+from catalens.core.taxonomy import Taxonomy
 from catalens.curate.contents import FINDINGS, Piece, pieces_of, write_contents
 from catalens.curate.filing import Filing, Mask
 from catalens.curate.findings import reconcile, tally
@@ -67,7 +68,8 @@ def derive(
 
     `keep` is bool [products of the parent]; those that it leaves out are counted under the cause `left_out`, not
     listed.  `findings` are further rows for the new catalog's table, `how` says for catalog.json what was done.  Of
-    side tables the split is taken along: what was learnt from photos is made anew.  Raises CatalogError.
+    side tables the split and translated names are taken along; what was learnt from photos is to be made anew.
+    Raises CatalogError.
     """
     started = time.monotonic()
     refuse(parent, out, overwrite=overwrite)
@@ -85,6 +87,7 @@ def derive(
             causes = ", ".join(f"{cause} ({count:,})" for cause, count in counts.most_common())
             raise CatalogError(f"no product would be left: {causes}", source=str(parent.path))
         _take_split(parent, folder)
+        _take_names(parent, folder, filing.taxonomy)
         info = CatalogInfo(
             name=storable(out.resolve().name).removesuffix(".catalog"),
             products=written.products,
@@ -147,6 +150,15 @@ def _take_split(parent: Catalog, folder: Path) -> None:
     ids = pq.read_table(folder / "products.parquet", columns=["product_id"])["product_id"].combine_chunks()
     table = pq.read_table(parent.path / "tables" / "splits.parquet")
     write_parquet(table.filter(pc.is_in(table["product_id"], value_set=ids)), folder / "tables" / "splits.parquet")
+
+
+def _take_names(parent: Catalog, folder: Path, taxonomy: Taxonomy) -> None:
+    """The translations of names that are still what they were."""
+    if parent.has_table("names"):
+        rows = parent.table("names").to_pylist()
+        known = {category.id: category.names.values() for category in taxonomy.categories}
+        same = [row for row in rows if row["source"] in known.get(row["category_id"], ())]
+        write_parquet(pa.Table.from_pylist(same, TABLES["names"]), folder / "tables" / "names.parquet")
 
 
 def _origin(parent: Catalog) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def run(
     edits = [*_from_file(settings.edits), *_from_settings(settings)]
     if not (edits or settings.roll_up or settings.level_names or settings.taxonomy):
         raise ConfigError("nothing to change: no edit, level or taxonomy was given")
-    tree = read_taxonomy(settings.taxonomy) if settings.taxonomy else catalog.taxonomy
+    tree = read_taxonomy(settings.taxonomy) if settings.taxonomy else catalog.delivered_taxonomy
     counts = count_products(catalog.product_slices(["category_id"]))
     filing = file_anew(tree, edits, counts, settings)
     how = {
@@ -106,7 +106,7 @@ def run(
     refiled = sum(counts[leaf] for leaf in filing.moves)
     made = derive(catalog, out, how, filing=filing, refiled=refiled, overwrite=overwrite, progress=progress)
     levels = tuple(filing.taxonomy.level_name(level) for level in range(filing.taxonomy.depth))
-    return EditReport(len(edits), len(catalog.taxonomy.leaves), levels, made)
+    return EditReport(len(edits), len(catalog.delivered_taxonomy.leaves), levels, made)
 
 
 def file_anew(tree: Taxonomy, edits: Sequence[Edit], counts: dict[str | None, int], settings: EditSettings) -> Filing:

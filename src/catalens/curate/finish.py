@@ -14,9 +14,9 @@ from catalens.core.errors import SourceError
 from catalens.core.slices import read_slices
 from catalens.core.taxonomy import Taxonomy
 from catalens.curate.clean import Plan, plan
-from catalens.curate.clean_settings import CleanSettings
+from catalens.curate.clean_settings import IngestCleanSettings
 from catalens.curate.contents import FINDINGS, Piece, write_contents
-from catalens.curate.filing import UNKNOWN
+from catalens.curate.filing import UNKNOWN, Filing
 from catalens.curate.findings import reconcile, tally
 from catalens.curate.journal import Journal
 from catalens.curate.sources.protocol import Source, storable
@@ -51,11 +51,12 @@ class IngestReport:
 
 
 def finish(
-    catalog: Path, journal: Journal, reader: Source, settings: CleanSettings, made_by: dict[str, Any]
+    catalog: Path, journal: Journal, reader: Source, settings: IngestCleanSettings, made_by: dict[str, Any]
 ) -> Catalog:
     """Join the sealed parts into a catalog, a part in memory at a time.  Raises SourceError if no product is left."""
     taxonomy, unknown = _taxonomy(reader, journal)
-    made = plan(taxonomy, settings, partial(journal.parts, "products"), unknown=unknown)
+    filing = Filing(taxonomy, unknown=unknown, unknown_aside=settings.unknown_category == "set_aside")
+    made = plan(filing, settings, partial(journal.parts, "products"))
     written = write_contents(catalog, made.filing.taxonomy, _pieces(journal, made))
     counted = tally(read_slices(catalog / "tables" / "findings.parquet", FINDINGS))
     rows_read, merged = journal.total("rows_read"), journal.total("rows_merged")

@@ -90,7 +90,9 @@ def run(
     """
     refuse(catalog, out, overwrite=overwrite)
     choice = choose(catalog.product_slices(["product_id", "category_id"]), settings)
-    taxonomy = catalog.taxonomy if choice.classes is None else catalog.taxonomy.subset(choice.classes)
+    taxonomy = (
+        catalog.delivered_taxonomy if choice.classes is None else catalog.delivered_taxonomy.subset(choice.classes)
+    )
     made = derive(
         catalog,
         out,
@@ -157,7 +159,8 @@ def _digest(start: Any, product: str) -> bytes:
     """The first 8 bytes of sha256(seed, product id): that two of ten million are equal has odds of 1 in 300,000."""
     hasher = start.copy()
     hasher.update(product.encode())
-    return hasher.digest()[:8]
+    digest: bytes = hasher.digest()
+    return digest[:8]
 
 
 def _rank(codes: npt.NDArray[np.int64], keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:

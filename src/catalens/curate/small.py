@@ -102,7 +102,7 @@ def _still_small(leaves: tuple[str, ...], counts: Counts, minimum: int) -> Itera
 
 def _findings(notes: Notes | Iterator[tuple[str, str, str]]) -> pa.Table:
     rows = [
-        {"source": f"category {category}", "product_id": None, "cause": cause, "detail": detail, "set_aside": False}
+        {"source": category, "product_id": None, "cause": cause, "detail": detail, "set_aside": False}
         for category, cause, detail in notes
     ]
     return pa.Table.from_pylist(rows, FINDINGS)
