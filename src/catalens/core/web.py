@@ -204,7 +204,7 @@ def _parse(url: str, base: httpx.URL | None = None) -> httpx.URL:
         host = target.raw_host.decode("ascii").lower().rstrip(".")  # "127.0.0.1." is an address too
         port = target.port
     except (httpx.InvalidURL, UnicodeError, ValueError) as error:
-        raise FetchError(f"is no URL ({error})", cause=NOT_A_URL, again="later", source=url) from None
+        raise FetchError(f"is no URL ({error})", cause=NOT_A_URL, again="never", source=url) from None
     fault = None
     if target.scheme not in ("http", "https"):
         fault = f"expected http or https, got {target.scheme or 'no scheme'!r}"
@@ -215,7 +215,7 @@ def _parse(url: str, base: httpx.URL | None = None) -> httpx.URL:
     elif port is not None and not 0 < port < 65536:
         fault = f"{port} is no port"
     if fault is not None:
-        raise FetchError(fault, cause=NOT_A_URL, again="later", source=url)
+        raise FetchError(fault, cause=NOT_A_URL, again="never", source=url)
     return target.copy_with(host=host, fragment=None)
 
 

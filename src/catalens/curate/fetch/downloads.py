@@ -11,22 +11,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from catalens.core.durable import replacing
-from catalens.core.errors import FetchError, SourceError
+from catalens.core.errors import FetchError
 from catalens.core.web import Fetched
 
-try:
-    import fcntl
-except ImportError:  # Windows: two ingests that fetch into one folder are not noticed there
-    fcntl = None  # type: ignore[assignment]
-
-LOCK = "lock"
 FETCHED, FAILED = "fetched", "failed"
 
 
@@ -40,18 +33,10 @@ class Kept:
 
 
 class Downloads:
-    """A folder of photos by URL; a context that no second process enters."""
+    """A folder of photos by URL.  One process at a time may write to it; see `hold`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-
-    def __enter__(self) -> Downloads:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(self.folder)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._lock.close()
 
     def find(self, url: str, *, max_bytes: int) -> Kept | None:
         """What an earlier run left; None if the URL is to be fetched: also one that was too large for a lower limit."""
@@ -70,7 +55,7 @@ class Downloads:
     def keep(self, url: str, fetched: Fetched) -> Kept:
         """Write a photo, then its record."""
         photo = self._path(url, "photo")
-        photo.parent.mkdir(exist_ok=True)
+        photo.parent.mkdir(parents=True, exist_ok=True)
         with replacing(photo) as partial:
             partial.write_bytes(fetched.data)
         found = {"final_url": fetched.url, "sha256": hashlib.sha256(fetched.data).hexdigest()}
@@ -79,7 +64,7 @@ class Downloads:
 
     def remember(self, url: str, error: FetchError, *, max_bytes: int) -> None:
         """Write down that there is no photo behind a URL, so that no later run asks again."""
-        self._path(url, "json").parent.mkdir(exist_ok=True)
+        self._path(url, "json").parent.mkdir(parents=True, exist_ok=True)
         about = {"cause": error.cause, "detail": error.message, "max_bytes": max_bytes}
         self._record(url, {"outcome": FAILED, **about})
 
@@ -91,19 +76,6 @@ class Downloads:
     def _path(self, url: str, kind: str) -> Path:
         name = hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
         return self.folder / name[:2] / f"{name}.{kind}"
-
-
-def _lock(folder: Path) -> BinaryIO:
-    """A file that one process holds; the system lets it go when the process ends, however it ends."""
-    file = (folder / LOCK).open("ab")
-    try:
-        if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        message = "another ingest is fetching into this folder; wait, or choose another with --downloads"
-        raise SourceError(message, source=os.fspath(folder)) from None
-    return file
 
 
 def _read(path: Path) -> dict[str, Any] | None:

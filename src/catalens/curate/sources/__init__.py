@@ -20,6 +20,7 @@ SOURCES = Registry(
         "bson": "catalens.curate.sources.bson:BsonSource",
         "parquet": "catalens.curate.sources.parquet:ParquetSource",
         "products10k": "catalens.curate.sources.products10k:Products10kSource",
+        "idx": "catalens.curate.sources.idx:IdxSource",
         "urls": "catalens.curate.sources.urls:UrlsSource",
         "table": "catalens.curate.sources.table:TableSource",
         "folder": "catalens.curate.sources.folder:FolderSource",
