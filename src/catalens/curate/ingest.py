@@ -30,8 +30,7 @@ def run(source: Path, catalog: Path, settings: IngestSettings, *, progress: Prog
     """
     started = time.monotonic()
     name, reader = open_source(source, settings, progress)
-    content = settings.model_dump(mode="json", exclude=_NOT_CONTENT)
-    key = {"format": name, "source fingerprint": reader.fingerprint, **content}
+    key = reading_key(name, reader, settings)
     if (catalog / "catalog.json").exists() and not settings.overwrite:
         return _unchanged(catalog, key, reader)
     _refuse_strangers(source, catalog, name)
@@ -42,6 +41,12 @@ def run(source: Path, catalog: Path, settings: IngestSettings, *, progress: Prog
         made_by = {"source": storable(str(source)), "key": key}
         finished = finish(catalog, journal, reader, settings, made_by)
     return report(finished, reader.remarks, time.monotonic() - started)
+
+
+def reading_key(name: str, reader: Source, settings: IngestSettings) -> dict[str, Any]:
+    """What was read and how, as JSON: another dump or other settings give another key."""
+    content = settings.model_dump(mode="json", exclude=_NOT_CONTENT)
+    return {"format": name, "source fingerprint": reader.fingerprint, **content}
 
 
 def read_parts(reader: Source, journal: Journal, settings: IngestSettings, progress: Progress = silent) -> None:

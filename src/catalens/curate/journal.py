@@ -17,15 +17,11 @@ import pyarrow.parquet as pq
 
 from catalens.core.catalog import IMAGES, PRODUCTS, TABLES, write_json, write_parquet
 from catalens.core.errors import CatalogError, SourceError
+from catalens.core.lock import lock
 from catalens.core.shards import ShardWriter
-from catalens.core.taxonomy import SEPARATOR
+from catalens.core.taxonomy import path_id
 from catalens.curate.check import CheckedRow
 from catalens.curate.sources.protocol import Note, Unusable
-
-try:
-    import fcntl
-except ImportError:  # Windows: two ingests into one catalog are not noticed there
-    fcntl = None  # type: ignore[assignment]
 
 SCHEMAS = {"products": PRODUCTS, "images": IMAGES, "findings": TABLES["findings"]}
 PART_ROWS = 65_536  # a part also ends here, so that a dump of rows without photos is held in bounded memory
@@ -59,7 +55,7 @@ class Part:
         row = checked.row
         self.rows_read += len(row.places)
         self.rows_merged += len(row.places) - 1
-        category = row.category_id or (SEPARATOR.join(row.category) if row.category else None)
+        category = row.category_id or (path_id(row.category) if row.category else None)
         if category and row.category:
             _agree(self.categories, category, row.category)
         self.rows["products"].append(
@@ -223,14 +219,9 @@ class Journal:
 
 
 def _lock(folder: Path) -> BinaryIO:
-    """A file that one process holds; the system lets it go when the process ends, however it ends."""
-    file = (folder / LOCK).open("ab")
-    try:
-        if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        raise CatalogError("another ingest is writing this catalog", source=str(folder.parent)) from None
+    file = lock(folder / LOCK)
+    if file is None:
+        raise CatalogError("another ingest is writing this catalog", source=str(folder.parent))
     return file
 
 

@@ -1,0 +1,26 @@
+"""A file that one process writes to at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+try:
+    import fcntl
+except ImportError:  # Windows: two processes that write the same are not noticed there
+    fcntl = None  # type: ignore[assignment]
+
+
+def lock(path: Path) -> BinaryIO | None:
+    """The file, made if it is missing and open for appending; None if another process has it.
+
+    Closing it lets it go; the system does so when the process ends, however it ends.
+    """
+    file = path.open("ab")
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    return file
