@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str]] = {
     ),
     "evaluate": ("catalens.cli.evaluate", "Measure a bundle on a part of a catalog."),
     "predict": ("catalens.cli.predict", "Classify photos: files, folders, or a list on standard input."),
+    "submit": ("catalens.cli.submit", "Write the most probable category of every product of a dump."),
     "embed": ("catalens.cli.embed", "Compute the vectors of a catalog's photos and products."),
     "index": ("catalens.cli.index", "Build an index of similar products from a catalog's vectors."),
     "search": ("catalens.cli.search", "Find the products that look like a photo."),
