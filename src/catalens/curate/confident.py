@@ -90,7 +90,7 @@ def find(labels: Ints, blocks: Blocks, *, classes: int, prune: Prune = "noise_ra
         self_confidence=items.self_confidence,
         suggested_confidence=items.suggested_confidence,
         issue=issue,
-        rank=_rank(issue, items.suggested_confidence - items.self_confidence),
+        rank=_rank(issue, items.self_confidence),
     )
 
 
@@ -225,14 +225,14 @@ def _of_least_confidence(labels: Ints, self_confidence: Floats, counts: Ints) ->
     return found
 
 
-def _rank(issue: Bools, margin: Floats) -> Ints:
-    """1 for the issue of largest margin; what is no issue follows."""
+def _rank(issue: Bools, self_confidence: Floats) -> Ints:
+    """1 for the issue of least self-confidence; what is no issue follows."""
     rank = np.empty(len(issue), dtype=np.int64)
-    rank[np.lexsort((-margin, ~issue))] = np.arange(1, len(issue) + 1)
+    rank[np.lexsort((self_confidence, ~issue))] = np.arange(1, len(issue) + 1)
     return rank
 
 
-def _ratio(values: npt.NDArray[np.float64], sizes: Ints, where_none: float) -> npt.NDArray[np.float64]:
+def _ratio(values: npt.NDArray[Any], sizes: Ints, where_none: float) -> npt.NDArray[np.float64]:
     found = np.full(len(sizes), where_none)
     np.divide(values, sizes, out=found, where=sizes > 0)
     return found

@@ -9,6 +9,7 @@ from hashlib import sha256
 import numpy as np
 
 from catalens.core.progress import Progress, silent
+from catalens.curate import stray
 from catalens.curate.balance import balance
 from catalens.curate.confident import BLOCK_VALUES, Blocks
 from catalens.curate.discriminant import Discriminant, Floats, Ints, fit_without_each
@@ -16,8 +17,8 @@ from catalens.curate.discriminant import Discriminant, Floats, Ints, fit_without
 SAMPLE = 4_096  # rows by which the temperature is chosen
 
 
-def deal(products: Sequence[str], labels: Ints, groups: Ints, *, folds: int, seed: int) -> Ints:
-    """A fold for each product, int64 [M]: groups whole, every label spread as evenly as they allow.
+def deal(products: Sequence[str], leaves: Sequence[str], groups: Ints, *, folds: int, seed: int) -> Ints:
+    """A fold for each product, int64 [M]: groups whole, every leaf spread as evenly as they allow.
 
     The order of products does not matter, nor does the version of any library.
     """
@@ -29,7 +30,7 @@ def deal(products: Sequence[str], labels: Ints, groups: Ints, *, folds: int, see
         return sha256("\0".join([str(seed), *sorted(products[position] for position in positions)]).encode()).digest()
 
     ordered = sorted(members.values(), key=key)
-    held = [Counter(str(labels[position]) for position in positions) for positions in ordered]
+    held = [Counter(leaves[position] for position in positions) for positions in ordered]
     fold = np.zeros(len(products), dtype=np.int64)
     for positions, place in zip(ordered, balance(held, [1 / folds] * folds), strict=True):
         fold[positions] = place
@@ -56,20 +57,26 @@ def probabilities(vectors: Floats, labels: Ints, fold: Ints, *, classes: int, pr
 
 
 def _temperature(vectors: Floats, labels: Ints, fold: Ints, heads: Sequence[Discriminant]) -> float:
-    """The temperature at which held-out labels are likeliest: a discriminant of many dimensions is far too sure."""
+    """The temperature at which held-out labels are likeliest: a discriminant of many dimensions is far too sure.
+
+    A share of the labels, whatever is likeliest, is taken to be stray: else a few wrong labels, of which the model is
+    rightly sure, would make it unsure of all.
+    """
     sample = np.unique(np.linspace(0, len(labels) - 1, min(SAMPLE, len(labels))).astype(np.int64))
-    scores, own = [], []
+    scores, given = [], []
     for number, head in enumerate(heads):
         rows = sample[fold[sample] == number]
         scores.append(head.logits(vectors[rows]))
-        own.append(labels[rows])
-    logits, right = np.concatenate(scores), np.concatenate(own)
+        given.append(labels[rows])
+    classes = len(heads[0].bias)
+    logits, right = np.concatenate(scores), np.concatenate(given)
     logits -= logits.max(axis=1, keepdims=True)
-    right_logits = logits[np.arange(len(right)), right]
+    own = logits[np.arange(len(right)), right]
 
     def loss(log_temperature: float) -> float:
         scale = np.float32(np.exp(-log_temperature))
-        return float(np.mean(np.log(np.exp(logits * scale).sum(axis=1)) - right_logits * scale))
+        confidence = np.exp(own * scale) / np.exp(logits * scale).sum(axis=1)
+        return -stray.log_likelihood(confidence, stray.share(confidence, classes=classes), classes=classes)
 
     # golden-section search: the loss has one minimum over the logarithm
     low, high, ratio = np.log(0.1), np.log(1000.0), (5**0.5 - 1) / 2
