@@ -1,0 +1,163 @@
+"""What is wrong with a photo, in stated units: scores, and flags where a score passes its threshold.
+
+One function serves the audit, the filters of training and the server.  `docs/explanation/photo-quality.md` says what each
+flag means, which photos it spares, and how often it was right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from catalens.core.image import RgbImage
+from catalens.core.quality_backdrop import backdrop, border, busy
+from catalens.core.quality_file import ends_early, missing
+from catalens.core.quality_graphics import text, two_tone
+from catalens.core.quality_sharpness import edge_width
+from catalens.core.quality_windows import cell_spread, luma, planes, quantile, reduced
+
+VERSION = "1"  # of the scores: raised when the same photo would get other numbers
+_BURNT = 250  # of 255, in every channel
+_STRUCTURE = 20  # levels of luma within a cell of 8 x 8 pixels: more than JPEG's noise
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """A photo is flagged where its score is beyond one of these.  Units are those of `Quality`."""
+
+    blurred: float = 3.0  # edge_width_px above
+    dark: float = 110.0  # brightness below
+    over_exposed: float = 0.2  # burnt above
+    low_contrast: float = 60.0  # contrast below
+    tiny: int = 48  # short_side_px below
+    odd_aspect: float = 3.0  # aspect above
+    blank: float = 0.015  # detail below
+    placeholder: float = 0.97  # two_tone above
+    heavy_border: float = 0.15  # border above
+    busy_background: float = 0.9  # busy above
+    text_heavy: float = 0.06  # text above
+    greyscale: float = 3.0  # chroma at most
+    small_subject: float = 0.06  # subject below
+    cut_short: float = 0.02  # missing above; or, given the file, a JPEG without its end marker
+
+    @property
+    def digest(self) -> str:
+        """sha256 over every field."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Scores of one photo; None is "cannot be told from this photo".  Shares are in [0, 1], levels in [0, 255].
+
+    short_side_px   shorter side in pixels, as photographed
+    aspect          longer side / shorter side, 1 and above
+    edge_width_px   width of the sharpest edges, 1 to 8 pixels of the reduced copy (longer side 256 or less)
+    brightness      98th percentile of luma, in levels: how light its lightest parts are
+    burnt           share of the area at 250 and above in every channel; None before a white background
+    contrast        luma from the 0.2th to the 99.8th percentile, in levels
+    chroma          largest difference between a pixel's channels, in levels; 0 is greyscale
+    detail          share of cells of 8 x 8 pixels in which luma changes by 20 levels or more
+    two_tone        share of what stands off from the ground that is flat or hard-edged, as drawn
+    border          share of the area in bands of one colour at the sides
+    busy            share of the outer eighth that is textured
+    subject         share of the area of the box round the product; None without a plain background
+    text            share of the area covered by lines of text
+    missing         share of the area that the decoder filled with grey because the file ended early
+    """
+
+    short_side_px: int
+    aspect: float
+    edge_width_px: float | None
+    brightness: float
+    burnt: float | None
+    contrast: float
+    chroma: float
+    detail: float
+    two_tone: float | None
+    border: float
+    busy: float
+    subject: float | None
+    text: float | None
+    missing: float
+    flags: tuple[str, ...]
+
+
+FLAGS = (
+    "blurred",
+    "dark",
+    "over-exposed",
+    "low contrast",
+    "tiny",
+    "odd aspect",
+    "blank",
+    "placeholder",
+    "heavy border",
+    "busy background",
+    "text heavy",
+    "greyscale",
+    "small subject",
+    "cut short",
+)
+DEFAULT = Thresholds()
+
+
+def measure(image: RgbImage, *, data: bytes | None = None, thresholds: Thresholds = DEFAULT) -> Quality:
+    """Scores and flags of one photo, uint8 [H, W, 3] at full resolution; `data` is the file it came from.
+
+    The same numbers on every machine: integer arithmetic on a copy that Pillow reduces.
+    """
+    height, width = image.shape[:2]
+    small = reduced(image)
+    plane = luma(small)
+    colours = planes(small)
+    dimmest, brightness, lightest = (quantile(plane, share) for share in (0.002, 0.98, 0.998))
+    least, most = colours.min(axis=0), colours.max(axis=0)
+    spreads = cell_spread(plane)
+    around = backdrop(colours)
+    scores = Quality(
+        short_side_px=min(height, width),
+        aspect=max(height, width) / min(height, width),
+        edge_width_px=edge_width(plane),
+        brightness=float(brightness),
+        burnt=None if around.white else float((least >= _BURNT).mean()),
+        contrast=float(lightest - dimmest),
+        chroma=float((most - least).max()),
+        detail=float((spreads >= _STRUCTURE).mean()),
+        two_tone=two_tone(small, plane),
+        border=border(colours),
+        busy=busy(spreads),
+        subject=around.subject,
+        text=text(plane),
+        missing=missing(image),
+        flags=(),
+    )
+    flagged = _judge(scores, thresholds, cut=data is not None and ends_early(data))
+    return replace(scores, flags=tuple(flag for flag in FLAGS if flagged[flag]))
+
+
+def _judge(scores: Quality, limits: Thresholds, *, cut: bool) -> dict[str, bool]:
+    """What each threshold says of the scores."""
+    return {
+        "blurred": _above(scores.edge_width_px, limits.blurred),
+        "dark": scores.brightness < limits.dark,
+        "over-exposed": _above(scores.burnt, limits.over_exposed),
+        "low contrast": scores.contrast < limits.low_contrast,
+        "tiny": scores.short_side_px < limits.tiny,
+        "odd aspect": scores.aspect > limits.odd_aspect,
+        "blank": scores.detail < limits.blank,
+        "placeholder": _above(scores.two_tone, limits.placeholder),
+        "heavy border": scores.border > limits.heavy_border,
+        "busy background": scores.busy > limits.busy_background,
+        "text heavy": _above(scores.text, limits.text_heavy),
+        "greyscale": scores.chroma <= limits.greyscale,
+        "small subject": scores.subject is not None and scores.subject < limits.small_subject,
+        "cut short": cut or scores.missing > limits.cut_short,
+    }
+
+
+def _above(score: float | None, limit: float) -> bool:
+    return score is not None and score > limit
