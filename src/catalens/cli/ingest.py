@@ -13,15 +13,19 @@ from catalens.cli.console import PATH, configurable, emit, json_option, progress
 if TYPE_CHECKING:
     from catalens.curate.finish import IngestReport
 
-FORMATS = ("auto", "folder", "table", "parquet", "urls", "grocery", "fashion", "products10k", "bson")
+FORMATS = ("auto", "folder", "table", "parquet", "urls", "grocery", "fashion", "products10k", "bson", "idx")
+_IN_WEB = {"downloads": "web.downloads", "allow_private": "web.allow_private"}  # option -> setting
 
 
 @click.command()
-@click.argument("source", type=PATH)
-@click.argument("catalog", type=PATH)
+@click.argument("places", metavar="[SOURCE] CATALOG", type=PATH, nargs=-1)
+@click.option("--dataset", metavar="NAME", help="Fetch a public data set and read it, instead of SOURCE.")
+@click.option("--datasets", "listing", is_flag=True, help="List the data sets that are known, and stop.")
 @click.option("--format", type=click.Choice(FORMATS), help="What SOURCE is; auto looks at its names and header.")
 @click.option("--taxonomy", type=PATH, help="CSV of category ids and their level names, or a taxonomy.parquet.")
-@click.option("--image-column", "image", multiple=True, help="table: a column with photo paths; may be repeated.")
+@click.option(
+    "--image-column", "image", multiple=True, help="table: a column with photo paths, or URLs; may be repeated."
+)
 @click.option("--product-column", "product_id", help="table: rows with the same value are one product.")
 @click.option("--category-column", "category", multiple=True, help="table: the category, or one a level from the top.")
 @click.option("--category-separator", help='table: splits a category such as "Fruit > Apple" into levels.')
@@ -37,34 +41,74 @@ FORMATS = ("auto", "folder", "table", "parquet", "urls", "grocery", "fashion", "
 @click.option("--sample", type=click.IntRange(min=1), help="bson: read that many products, each with the same chance.")
 @click.option("--seed", type=int, help="bson: of the sample.  [default: 0]")
 @click.option("--encoding", help="Of text files, and of names in archives that do not say theirs, such as cp1252.")
-@click.option("--sample", type=click.IntRange(min=1), help="bson: read that many products, each with the same chance.")
-@click.option("--seed", type=int, help="bson: of the sample.  [default: 0]")
+@click.option("--downloads", type=PATH, help="urls: where photos are kept.  [default: SOURCE.downloads]")
+@click.option(
+    "--allow-private",
+    multiple=True,
+    metavar="HOST",
+    help="Host, host:port or network that may be fetched from although it is private; may be repeated.",
+)
 @click.option("--overwrite", is_flag=True, default=None, help="Replace a finished catalog.")
 @click.option("--restart", is_flag=True, default=None, help="Forget an unfinished ingest and begin afresh.")
 @configurable
 @json_option
 def command(
-    source: Path, catalog: Path, config: Path | None, assignments: tuple[str, ...], as_json: bool, **flags: object
+    places: tuple[Path, ...],
+    dataset: str | None,
+    listing: bool,
+    config: Path | None,
+    assignments: tuple[str, ...],
+    as_json: bool,
+    **flags: object,
 ) -> None:
     """Read a dump of products and photos into a catalog.
 
+    SOURCE is a folder, a file or an archive; or --dataset names a public data set, which is fetched.
     An ingest that was interrupted goes on where it was when run again.
 
     \b
     Example:
       catalens ingest photos/ shop.catalog
       catalens ingest listings.csv shop.catalog --category-column label --seller-column sender_id
+      catalens ingest rare-shoes.csv rare.catalog --format urls
+      catalens ingest --dataset fashion-mnist mnist.catalog
     """
+    if listing:
+        return _list_datasets(as_json)
+    if len(places) != (1 if dataset else 2):
+        raise click.UsageError("expected CATALOG alone beside --dataset" if dataset else "expected SOURCE and CATALOG")
     from catalens.curate.ingest import run
     from catalens.curate.sources import IngestSettings
 
-    given = {name: value for name, value in flags.items() if value not in (None, ())}
+    given = {_IN_WEB.get(name, name): value for name, value in flags.items() if value not in (None, ())}
     chosen = settings(IngestSettings, "ingest", config, assignments, given)
-    with progress_bar(f"ingest {source.name}") as progress:
+    source, catalog = places[0], places[-1]
+    if dataset:
+        from catalens.curate.datasets.fetch import fetch
+
+        with progress_bar(f"fetch {dataset}") as progress:
+            ready = fetch(dataset, chosen.web, progress=progress)
+        for remark in ready.remarks:
+            say(f"  {remark}")
+        source, chosen = ready.source, ready.completed(chosen)
+    with progress_bar(f"ingest {dataset or source.name}") as progress:
         report = run(source, catalog, chosen, progress=progress)
     summarise(report, catalog)
     if as_json:
         emit(report.to_json())
+    return None
+
+
+def _list_datasets(as_json: bool) -> None:
+    """What can be fetched, how large it is, and under which licence."""
+    from catalens.curate.datasets.table import datasets
+
+    if as_json:
+        return emit([{"name": name, **dataset.model_dump(mode="json")} for name, dataset in datasets().items()])
+    for name, dataset in datasets().items():
+        say(f"{name}: {dataset.title}\n    licence: {dataset.licence}")
+        say(f"    needs a login: {dataset.login}" if dataset.login else f"    {dataset.homepage}")
+    return None
 
 
 def summarise(report: IngestReport, catalog: Path) -> None:

@@ -18,6 +18,7 @@ from catalens.curate.datasets.unpack import is_archive, unpack
 from catalens.curate.fetch.hold import hold
 from catalens.curate.fetch.settings import WebSettings
 from catalens.curate.sources.idx import LABELS
+from catalens.curate.sources.protocol import IngestSettings
 
 LONGEST_S = 24 * 3600.0  # for one file; a connection that says nothing is given up much sooner
 
@@ -29,6 +30,11 @@ class Ready:
     source: Path
     reading: Mapping[str, Any]  # of IngestSettings
     remarks: tuple[str, ...]
+
+    def completed(self, settings: IngestSettings) -> IngestSettings:
+        """A person's settings, and where these say nothing, what the data set needs; nothing more is fetched."""
+        needed = {name: value for name, value in self.reading.items() if name not in settings.model_fields_set}
+        return settings.model_copy(update={**needed, "web": WebSettings()})
 
 
 def fetch(name: str, settings: WebSettings, *, progress: Progress = silent) -> Ready:
