@@ -1,0 +1,141 @@
+"""The parts of the audit's page that show photos: labels, examples, leaks, quality."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from html import escape
+from itertools import islice
+
+import pyarrow.compute as pc
+
+from catalens.core.catalog import Catalog
+from catalens.core.page import card, percent, reading, share, table, together, wide
+from catalens.core.taxonomy import SEPARATOR
+from catalens.curate.audit.pictures import Pictures
+from catalens.curate.audit.sections import SHOWN
+from catalens.curate.label_noise import LabelReport
+from catalens.curate.leaks import COPIES, LeakReport
+
+PAIRS = 12  # shown of each kind
+WEAK = 0.7  # agreement below which the judge's doubts are weak themselves
+EXAMPLES = 8  # categories whose easiest and hardest products are shown
+
+
+def suspicious(found: Sequence[tuple[str, str, int]]) -> str:
+    """(category, why its name is no product's, products) of categories that are label trouble by their name alone."""
+    if not found:
+        return ""
+    rows = [[escape(path), f"“{escape(word)}”", f"{products:,}"] for path, word, products in found]
+    return card(table(["category", "because it says", "products"], rows, words=(0, 1))) + reading(
+        "Nobody sells these: a model that learns them files real products under them. "
+        "Set them aside, or sort them by hand."
+    )
+
+
+def labels(found: LabelReport, catalog: Catalog, pictures: Pictures, *, strange: Collection[str]) -> str:
+    """Likely wrong labels, each beside a typical product of the category that is suggested instead.
+
+    Nothing is suggested to be filed under a `strange` category, one whose name is no product's.
+    """
+    if found.accuracy is None:
+        return card("<p>No two categories are large enough to be told apart.</p>")
+    lead = (
+        f"<p>Each product was judged by a model that had not seen it. It agrees with {share(found.accuracy)} of "
+        f"{found.judged:,} labels and holds {len(found.issues):,} for likely wrong or easily confused; about "
+        f"{share(found.stray_share)} of the labels seem to have nothing to do with their photos.</p>"
+    )
+    typical = _typical(catalog)
+    weak = found.accuracy < WEAK
+    advice = (
+        "<p>That is a weak judge; a trained one sees more: <code>catalens audit --bundle</code>.</p>" if weak else ""
+    )
+    believed = (issue for issue in found.issues if issue.suggested in typical and issue.suggested not in strange)
+    pairs = [
+        together(
+            pictures.show_product(issue.product_id, f"the model gives this category {percent(issue.self_confidence)}"),
+            pictures.show_product(typical[issue.suggested], f"suggested: {percent(issue.suggested_confidence)}"),
+        )
+        for issue in islice(believed, PAIRS)
+    ]
+    noisy = [one for one in found.categories if one.issues][:SHOWN]
+    rows = [
+        [escape(_path(catalog, one.category_id)), f"{one.products:,}", f"{one.issues:,}", share(one.noise)]
+        for one in noisy
+    ]
+    return (
+        card(lead + advice)
+        + wide(pairs)
+        + (
+            reading("Left: the product as it is filed. Right: a typical product of the category suggested.")
+            if pairs
+            else ""
+        )
+        + (card(table(["category", "judged", "doubtful", "estimated share of wrong labels"], rows)) if rows else "")
+    )
+
+
+def examples(catalog: Catalog, pictures: Pictures) -> str:
+    """The easiest and the hardest product of the largest categories, by the probability of their own label."""
+    judged = catalog.table("label_noise")
+    if not len(judged):
+        return ""
+    largest = judged["given"].value_counts().to_pylist()
+    largest.sort(key=lambda one: (-one["counts"], one["values"]))
+    pairs = []
+    for leaf in (one["values"] for one in largest[:EXAMPLES]):
+        rows = judged.filter(pc.equal(judged["given"], leaf)).sort_by([("self_confidence", "descending")])
+        easy, hard = rows["product_id"][0].as_py(), rows["product_id"][-1].as_py()
+        sure = [percent(rows["self_confidence"][place].as_py()) for place in (0, -1)]
+        pairs.append(
+            together(pictures.show_product(easy, f"easy: {sure[0]}"), pictures.show_product(hard, f"hard: {sure[1]}"))
+        )
+    return wide(pairs) + reading(
+        "Left the product that a model is surest of, right the one it finds hardest. A hard one that looks right asks "
+        "for more photos of its kind; one that looks wrong asks for a correction."
+    )
+
+
+def leaks(found: LeakReport | None, pictures: Pictures) -> str:
+    """What the parts share with train, and the first leaked products beside their copy."""
+    if found is None:
+        return card("<p>The catalog is not divided yet: there is nothing to leak.</p>")
+    kinds = list(next(iter(found.parts.values())).kinds) if found.parts else []
+    rows = [
+        [
+            escape(name),
+            f"{part.products:,}",
+            *(f"{part.kinds[kind]:,}" for kind in kinds),
+            share(part.copy / part.products),
+        ]
+        for name, part in found.parts.items()
+        if part.products
+    ]
+    pairs = [
+        together(
+            pictures.show_product(leak.product_id, f"in {leak.part}"),
+            pictures.show_product(leak.example, f"{leak.kind} copy, in train"),
+        )
+        for leak in islice((leak for leak in found.leaks if leak.kind in COPIES), PAIRS)
+    ]
+    whose = "the split" if found.split == "splits" else "the split that came with the dump"
+    return (
+        card(table(["part", "products", *(f"{kind} in train" for kind in kinds), "with a copy"], rows))
+        + reading(
+            f"Of {whose}: products outside train that share something with train. A copy there makes every figure "
+            "measured on it too good."
+        )
+        + wide(pairs)
+    )
+
+
+def _typical(catalog: Catalog) -> dict[str, str]:
+    """leaf -> the product that a model is surest to be of it."""
+    judged = catalog.table("label_noise").sort_by([("self_confidence", "descending")])
+    found: dict[str, str] = {}
+    for leaf, product in zip(judged["given"].to_pylist(), judged["product_id"].to_pylist(), strict=True):
+        found.setdefault(leaf, product)
+    return found
+
+
+def _path(catalog: Catalog, leaf: str) -> str:
+    return SEPARATOR.join(catalog.taxonomy.path_names(leaf))
