@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
+import struct
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import bson
+import pyarrow as pa
+import pyarrow.parquet as pq
 from PIL import Image
 
+from catalens.core.errors import FetchError
+from catalens.core.web import Fetched
+from catalens.curate.fetch.downloads import Downloads
 from catalens.curate.sources import IngestSettings
 
 BAD = b"this is no picture"
@@ -165,6 +172,149 @@ def fashion_dump(root: Path) -> Dump:
     )
 
 
+def products10k_dump(root: Path) -> Dump:
+    """A class in two groups, a test list without groups, photos in a folder and in a zip, a bad and a missing photo."""
+    train = ["name,class,group", "0.jpg,10,7", "1.jpg,9,7", "2.jpg,10,7", "3.jpg,10,8", "4.jpg,2,8", "5.jpg,9,7", "6"]
+    test = ["name,class,Usage", "0.jpg,9,Public", "1.jpg,77,Private", "2.jpg,,Private"]
+    files = {f"train/{number}.jpg": photo(number) for number in (0, 1, 3, 4)}
+    lists = {"train.csv": "\n".join(train), "test_kaggletest.csv": "\n".join(test)}
+    source = write(root / "products", {**files, **lists, "train/5.jpg": BAD})
+    with zipfile.ZipFile(source / "test.zip", "w") as archive:
+        for number in (0, 1, 2):
+            archive.writestr(f"test/{number}.jpg", photo(20 + number))
+    return Dump(
+        source,
+        {
+            "train/0.jpg": [photo(0)],
+            "train/1.jpg": [photo(1)],
+            "train/4.jpg": [photo(4)],
+            "test/0.jpg": [photo(20)],
+            "test/2.jpg": [photo(22)],
+        },
+        {
+            "contradictory category": 1,
+            "gap in the category": 1,
+            "no photo": 1,
+            "no usable photo": 1,
+            "broken row": 1,
+        },
+        {"unreadable photo": 1},
+        source / "train.csv",
+        ("7 > 9", "7 > 10", "8 > 2"),
+    )
+
+
+def parquet_dump(root: Path) -> Dump:
+    """Shards of a Hugging Face data set: a number without a class, a class without photos, a photo that is bad."""
+    train = [(photo(1), 1), (photo(2), 0), (BAD, 0), (photo(3), 7), (None, 1)]
+    more = [(photo(4), 1), (photo(5), -1)]
+    source = write(root / "hub", {"README.md": "license: mit"})
+    for name, rows in {
+        "train-00000-of-00002": train,
+        "train-00001-of-00002": more,
+        "test-00000-of-00001": [(photo(6), 2)],
+    }.items():
+        hugging_face(source / "data" / f"{name}.parquet", rows, names=["shoe", "Hat", "bag", "unseen"])
+    return Dump(
+        source,
+        {
+            "test/0": [photo(6)],
+            "train/0": [photo(1)],
+            "train/1": [photo(2)],
+            "train/5": [photo(4)],
+            "train/6": [photo(5)],
+        },
+        {"broken row": 1, "no photo": 1, "no usable photo": 1},
+        {"unreadable photo": 1},
+        source / "data" / "test-00000-of-00001.parquet",
+        ("Hat", "bag", "shoe", "unseen"),
+    )
+
+
+def hugging_face(path: Path, rows: Sequence[tuple[bytes | None, int | None]], *, names: Sequence[str]) -> Path:
+    """A Parquet file as the `datasets` library writes it."""
+    features = {"image": {"_type": "Image"}, "label": {"names": list(names), "_type": "ClassLabel"}}
+    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    schema = pa.schema([("image", image), ("label", pa.int64())])
+    cells = [{"image": {"bytes": data, "path": None}, "label": label} for data, label in rows]
+    said = {"huggingface": json.dumps({"info": {"features": features}})}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(cells, schema).replace_schema_metadata(said), path)
+    return path
+
+
+def urls_dump(root: Path) -> Dump:
+    """A list whose photos were fetched before, so that nobody is asked: some are not there, one is cut short."""
+    rows = [
+        "sku,image_url,category,licence",
+        "p1,http://shop.example/1.jpg|http://shop.example/2.jpg,Fruit > Apple,CC0",
+        "p2,https://cdn.example/3.jpg?w=100,Milk,CC-BY",
+        "p1,http://shop.example/4.jpg,Fruit > Apple,CC0",
+        "p3,http://shop.example/gone.jpg,Milk,CC0",
+        "p4,http://shop.example/cut.jpg,Milk,CC0",
+        "p5,http://shop.example/gone.jpg|http://shop.example/1.jpg,Milk,CC0",
+        "p6,7.jpg,Milk,CC0",
+        "p7,,Milk,CC0",
+        "broken",
+    ]
+    source = write(root / "urls", {"list.csv": "\n".join(rows)}) / "list.csv"
+    downloads = Downloads(source.with_name("list.csv.downloads"))
+    names = {"http://shop.example/1.jpg": 1, "http://shop.example/2.jpg": 2, "http://shop.example/4.jpg": 4}
+    for url, number in {**names, "https://cdn.example/3.jpg?w=100": 3}.items():
+        downloads.keep(url, Fetched(url, photo(number)))
+    downloads.keep("http://shop.example/cut.jpg", Fetched("http://shop.example/cut.jpg", photo(5)[:60]))
+    gone = FetchError("HTTP 404", cause="fetch failed: HTTP 404", again="never")
+    downloads.remember("http://shop.example/gone.jpg", gone, max_bytes=2**40)
+    return Dump(
+        source,
+        {"p1": [photo(1), photo(2), photo(4)], "p2": [photo(3)], "p5": [photo(1)]},
+        {"no usable photo": 3, "no photo": 1, "broken row": 1},
+        {"fetch failed: HTTP 404": 2, "unreadable photo": 1, "not a usable URL": 1},
+        source,
+        ("Fruit > Apple", "Milk"),
+    )
+
+
+def idx_dump(root: Path) -> Dump:
+    """MNIST's files, one pair packed; a class that has no name."""
+    files = {
+        "train-images-idx3-ubyte.gz": gzip.compress(idx_images([10, 20, 30, 40])),
+        "train-labels-idx1-ubyte.gz": gzip.compress(idx_labels([1, 0, 2, 1])),
+        "t10k-images-idx3-ubyte": idx_images([50, 60]),
+        "t10k-labels-idx1-ubyte": idx_labels([0, 1]),
+        "labels.txt": "Bag\nAnkle boot\n",
+    }
+    source = write(root / "mnist", files)
+    kept = {"train-0": 10, "train-1": 20, "train-3": 40, "t10k-0": 50, "t10k-1": 60}
+    return Dump(
+        source,
+        {name: [grey_png(grey)] for name, grey in kept.items()},
+        {"unknown class": 1},
+        {},
+        source / "train-images-idx3-ubyte.gz",
+        ("Ankle boot", "Bag"),
+    )
+
+
+def idx_images(greys: Sequence[int]) -> bytes:
+    """Pictures 3 wide and 2 high, each of one grey but for its first pixel, which is black."""
+    pixels = b"".join(b"\0" + bytes([grey] * 5) for grey in greys)
+    return struct.pack(">4I", 0x0803, len(greys), 2, 3) + pixels
+
+
+def idx_labels(labels: Sequence[int]) -> bytes:
+    return struct.pack(">2I", 0x0801, len(labels)) + bytes(labels)
+
+
+def grey_png(grey: int) -> bytes:
+    """What `idx` makes of one of these pictures."""
+    picture = Image.new("L", (3, 2), grey)
+    picture.putpixel((0, 0), 0)
+    file = io.BytesIO()
+    picture.save(file, "PNG", compress_level=0)
+    return file.getvalue()
+
+
 def bson_dump(root: Path) -> Dump:
     """A broken document in the middle, the last one cut, a category the taxonomy does not have, a photo twice."""
     names = "category_id,category_level1,category_level2,category_level3\n1,A,B,SAME\n2,A,C,SAME\n3,D,E,F\n"
@@ -216,5 +366,9 @@ DUMPS: dict[str, Callable[[Path], Dump]] = {
     "table": table_dump,
     "grocery": grocery_dump,
     "fashion": fashion_dump,
+    "products10k": products10k_dump,
+    "parquet": parquet_dump,
     "bson": bson_dump,
+    "urls": urls_dump,
+    "idx": idx_dump,
 }

@@ -158,7 +158,7 @@ class ArchivePath:
         return Status(self.size, self.archive.path.stat().st_mtime_ns)
 
     @overload
-    def open(self, mode: Literal["rb"]) -> BinaryIO: ...
+    def open(self, mode: Literal["rb"], buffering: int = -1) -> BinaryIO: ...
 
     @overload
     def open(
@@ -166,9 +166,14 @@ class ArchivePath:
     ) -> TextIO: ...
 
     def open(
-        self, mode: str = "r", *, encoding: str | None = None, errors: str | None = None, newline: str | None = None
+        self,
+        mode: str = "r",
+        buffering: int = -1,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
     ) -> BinaryIO | TextIO:
-        """Raises OSError."""
+        """As `Path.open`, but that a member is always buffered.  Raises OSError."""
         file = self.archive.contents.open(self._member().key)
         return file if "b" in mode else io.TextIOWrapper(file, encoding, errors, newline)
 

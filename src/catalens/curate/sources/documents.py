@@ -5,6 +5,7 @@ A document begins with its length, an int32, and ends with a zero.
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import re
@@ -182,4 +183,7 @@ def _decodes(data: bytes | None) -> bool:
 
 
 def _size(file: IO[bytes]) -> int:
-    return os.fstat(file.fileno()).st_size
+    try:
+        return os.fstat(file.fileno()).st_size
+    except io.UnsupportedOperation:  # a member of an archive
+        return file.seek(0, io.SEEK_END)

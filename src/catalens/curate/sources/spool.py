@@ -1,4 +1,4 @@
-"""Bytes put aside on disk, so that memory stays bounded."""
+"""Bytes put aside on disk, so that memory stays bounded; and disk, too."""
 
 from __future__ import annotations
 
@@ -11,10 +11,17 @@ from catalens.core.errors import SourceError
 from catalens.curate.sources.protocol import Photo
 from catalens.curate.sources.window import window
 
+SMALL, LARGEST_RATIO = 4 * 2**30, 200  # bytes that are always allowed, and by how much an archive may grow
+
 
 def nameless_file() -> BinaryIO:
     """A temporary file that has no name: however the process ends, even by `kill -9`, the system takes it back."""
     return cast(BinaryIO, tempfile.TemporaryFile(prefix="catalens-"))
+
+
+def is_bomb(unpacked: int, packed: int) -> bool:
+    """Whether bytes grow by more than those of photos and tables do, to more than any disk should be asked for."""
+    return unpacked > max(SMALL, LARGEST_RATIO * packed)
 
 
 def no_room(error: OSError, source: str) -> SourceError:

@@ -22,12 +22,11 @@ from catalens.core.errors import SourceError
 from catalens.core.progress import Progress, silent
 from catalens.curate.sources.archive import Member
 from catalens.curate.sources.protocol import Note, storable
-from catalens.curate.sources.spool import nameless_file, no_room
+from catalens.curate.sources.spool import is_bomb, nameless_file, no_room
 from catalens.curate.sources.window import window
 
 BLOCK = tarfile.BLOCKSIZE
 LARGEST_EXTRA = 2**20  # bytes of a header that names or describes the next member
-SMALL, LARGEST_RATIO = 4 * 2**30, 200  # unpacked bytes that are always allowed, and by how much an archive may grow
 _CHUNK = 2**20
 _PACKED: dict[bytes, Callable[[BinaryIO], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 _EXTRA_TYPES = (
@@ -71,7 +70,7 @@ class TarContents:
             fileobj=self._file, mode="r:", tarinfo=_Header, encoding="utf-8", errors="surrogateescape"
         ) as tar:
             while (info := tar.next()) is not None:
-                tar.members.clear()  # which it would hold, at 1 kB each
+                tar.members.clear()  # type: ignore[attr-defined]  # which it would hold, at 1 kB each
                 yield self._member(info, places)
             yield from self._end(tar.offset)
 
@@ -142,7 +141,6 @@ def _plain(path: Path, progress: Progress) -> BinaryIO:
     if unpack is None:
         return file
     packed = path.stat().st_size
-    largest = max(SMALL, LARGEST_RATIO * packed)
     plain = nameless_file()
     with file, unpack(file) as stream:
         while data := stream.read(_CHUNK):
@@ -151,7 +149,7 @@ def _plain(path: Path, progress: Progress) -> BinaryIO:
             except OSError as error:
                 raise no_room(error, str(path)) from None
             progress(file.tell(), packed, "unpacking")
-            if plain.tell() > largest:
-                message = f"its {packed:,} bytes unpack to more than {largest:,}: a bomb, or unpack it yourself"
+            if is_bomb(plain.tell(), packed):
+                message = f"its {packed:,} bytes unpack to more than {plain.tell():,}: a bomb, or unpack it yourself"
                 raise SourceError(message, source=str(path))
     return plain

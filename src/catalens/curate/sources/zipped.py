@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import lzma
+import shutil
 import stat
 import struct
 import zipfile
@@ -11,15 +13,20 @@ import zlib
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO, cast
 
 from catalens.core.errors import SourceError
 from catalens.curate.sources.archive import Member
 from catalens.curate.sources.protocol import Note, storable
+from catalens.curate.sources.spool import is_bomb, nameless_file, no_room
+from catalens.curate.sources.window import window
 
 LARGEST_LIST = 256 * 2**20  # bytes of a zip's list of members: some 2.5 million, which take 2 GB of memory
 UTF8_NAME = 0x800  # a member's flag
 _END, _END_64 = b"PK\x05\x06", b"PK\x06\x06"
+_READ_HERE_AND_THERE = (".bson", ".parquet")
+_CHUNK = 2**20
 _LOCAL_HEADER = 30  # bytes, before the name
 # what a damaged, encrypted or exotic member raises besides OSError
 _DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError, struct.error)
@@ -35,6 +42,8 @@ class ZipContents:
     def __init__(self, path: Path, encoding: str) -> None:
         self.path = path
         self.remarks: tuple[str, ...] = ()
+        self._lock = Lock()
+        self._whole: dict[int, BinaryIO] = {}
         self._encoding = encoding
         try:
             with path.open("rb") as file:
@@ -63,11 +72,31 @@ class ZipContents:
             )
 
     def open(self, key: zipfile.ZipInfo) -> BinaryIO:
+        if not key.filename.lower().endswith(_READ_HERE_AND_THERE):
+            return self._stream(key)
+        with self._lock:
+            if key.header_offset not in self._whole:
+                self._whole[key.header_offset] = self._unpack(key)
+        return window(self._whole[key.header_offset], self._lock, 0, key.file_size)
+
+    def _stream(self, key: zipfile.ZipInfo) -> BinaryIO:
         try:
             file = self._zip.open(key)
         except _DAMAGE as error:
             raise OSError(f"{error}") from None
         return cast(BinaryIO, io.BufferedReader(_Unpacked(file)))
+
+    def _unpack(self, key: zipfile.ZipInfo) -> BinaryIO:
+        """A member on disk: in a zip, to go back is to begin anew."""
+        if is_bomb(key.file_size, key.compress_size):
+            raise OSError(f"its {key.compress_size:,} bytes unpack to {key.file_size:,}: a bomb, or unpack it yourself")
+        whole = nameless_file()
+        with self._stream(key) as stream:
+            try:
+                shutil.copyfileobj(stream, whole, _CHUNK)
+            except OSError as error:
+                raise no_room(error, str(self.path)) if error.errno == errno.ENOSPC else error from None
+        return whole
 
     def _name(self, info: zipfile.ZipInfo) -> tuple[str, bool]:
         """(name, whether its encoding is known)."""
