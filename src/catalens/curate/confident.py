@@ -160,10 +160,12 @@ def _items(labels: Ints, blocks: Blocks, thresholds: npt.NDArray[np.float64]) ->
     limits = (thresholds - 1e-6).astype(np.float32)
     for rows, block in blocks():
         at, own = np.arange(len(rows)), labels[rows]
-        sure = np.where(block >= limits, block, np.float32(-1))
+        own_p[rows] = block[at, own]
+        # beyond the paper: a class that nothing can learn has a threshold of next to 0, which every item passes; no
+        # item is confidently of a class that is less probable than its own
+        sure = np.where((block >= limits) & (block >= own_p[rows, None]), block, np.float32(-1))
         best = sure.argmax(axis=1)
         confident[rows] = np.where(sure[at, best] >= 0, best, -1)
-        own_p[rows] = block[at, own]
         others = np.array(block, dtype=np.float32)
         others[at, own] = -1
         suggested[rows] = others.argmax(axis=1)
