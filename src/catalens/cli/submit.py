@@ -41,8 +41,8 @@ def command(
     """Write the most probable category of every product of a dump.
 
     One line a product, `_id,category_id`, as Kaggle's competitions ask for; all photos of a product are looked at. A
-    run that was stopped goes on where it was. How the dump is read is set as for ingest: the table [ingest] of --config,
-    or --set ingest.image=photo.
+    run that was stopped goes on where it was. How the dump is read is set as for ingest: in the table [ingest] of
+    --config, or by --set ingest.image=photo.
 
     \b
     Example:
@@ -86,10 +86,12 @@ def _summarise(report: SubmitReport, out: Path) -> None:
     if report.resumed:
         say(f"{report.resumed:,} products were done by an earlier run")
     if report.unreadable:
-        say(f"{report.unreadable:,} photos could not be read")
+        say(f"photos that could not be read: {report.unreadable:,}")
     if report.guessed:
-        say(f"{report.guessed:,} products without a readable photo: {report.guess} ({report.guess_is})")
+        say(f"products without a readable photo: {report.guessed:,}, answered with {report.guess}, {report.guess_is}")
     if report.repeated:
-        say(f"{report.repeated:,} rows repeat a product that has its line")
+        say(f"rows that repeat a product: {report.repeated:,}; the first counts")
     if report.nameless:
-        say(f"{report.nameless:,} rows have no product id, so no line: `catalens ingest` tells where they are")
+        say(
+            f"rows without a product id, which get no line: {report.nameless:,}; `catalens ingest` tells where they are"
+        )
