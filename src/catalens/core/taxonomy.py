@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from catalens.core.errors import TaxonomyError
+from catalens.core.taxonomy_table import checked
 
 ROOT = ""
 SEPARATOR = " > "
@@ -62,7 +64,7 @@ class Taxonomy:
                 )
             level = by_id[category.parent].level + 1 if category.parent else 0
             if category.level != level:
-                raise TaxonomyError(f"category {category.id!r} says level {category.level}, its parent {level - 1}")
+                raise TaxonomyError(f"category {category.id!r} says level {category.level}, but stands at {level}")
             by_id[category.id] = category
         object.__setattr__(self, "_by_id", by_id)
         if self.level_names and len(self.level_names) < self.depth:
@@ -77,16 +79,17 @@ class Taxonomy:
     ) -> Taxonomy:
         """{leaf id: names from the top to the leaf} -> tree, by path; names that are numbers first, as numbers.
 
-        Inner nodes get their path as id ("Fruit > Apple").  Raises TaxonomyError if a leaf would also be an inner
-        node of the tree.
+        Inner nodes get their path as id ("Fruit > Apple").  Names are composed (NFC): two that only differ in how
+        their accents are written are one.  Raises TaxonomyError if a leaf would also be an inner node of the tree.
         """
         categories: dict[str, Category] = {}
-        for leaf, names in sorted(paths.items(), key=lambda item: (_place(item[1]), item[0])):
+        composed = {leaf: compose(names) for leaf, names in paths.items()}
+        for leaf, names in sorted(composed.items(), key=lambda item: (_place(item[1]), item[0])):
             if not names or not all(names):
-                raise TaxonomyError(f"category {leaf!r} has an empty name in its path {tuple(names)}", key=leaf)
+                raise TaxonomyError(f"category {leaf!r} has an empty name in its path {names}", key=leaf)
             parent = ROOT
             for level, name in enumerate(names[:-1]):
-                inner = SEPARATOR.join(names[: level + 1])
+                inner = path_id(names[: level + 1])
                 if inner in paths:
                     raise TaxonomyError(f"{inner!r} is a category of its own and the parent of {leaf!r}", key=inner)
                 categories.setdefault(inner, Category(inner, parent, level, {"": name}))
@@ -235,18 +238,15 @@ class Taxonomy:
 
     @classmethod
     def from_table(cls, table: pa.Table) -> Taxonomy:
-        """Raises TaxonomyError if columns are missing or the rows do not form a tree."""
-        missing = {"id", "parent", "level", "name"} - set(table.column_names)
-        if missing:
-            raise TaxonomyError(f"expected columns id, parent, level, name; missing {sorted(missing)}")
+        """Raises TaxonomyError if columns are missing or of another type, or the rows do not form a tree."""
+        table, level_names = checked(table)
         languages = [name.removeprefix("name.") for name in table.column_names if name.startswith("name.")]
         categories = []
         for row in table.to_pylist():
             names = {"": row["name"], **{language: row[f"name.{language}"] for language in languages}}
             given = {language: name for language, name in names.items() if name is not None}
             categories.append(Category(row["id"], row["parent"] or ROOT, row["level"], given))
-        metadata = table.schema.metadata or {}
-        return cls(tuple(categories), tuple(json.loads(metadata.get(b"level_names", b"[]"))))
+        return cls(tuple(categories), level_names)
 
     def write(self, path: Path) -> None:
         pq.write_table(self.to_table(), path)
@@ -258,6 +258,19 @@ class Taxonomy:
             return cls.from_table(pq.read_table(path))
         except (OSError, pa.ArrowException) as error:
             raise TaxonomyError(f"cannot be read as a Parquet table ({error})", source=str(path)) from None
+
+
+def compose(names: Iterable[str]) -> tuple[str, ...]:
+    """Names in composed form (NFC), in which an accent is written in one way only."""
+    return tuple(unicodedata.normalize("NFC", name) for name in names)
+
+
+def path_id(names: Sequence[str]) -> str:
+    """The id of a node that came without one: its names from the top, "Fruit > Apple".
+
+    A ">" within a name is written "\\>", so that no two paths have the same id.
+    """
+    return SEPARATOR.join(name.replace(">", "\\>") for name in compose(names))
 
 
 def _place(names: Sequence[str]) -> tuple[tuple[bool, int, str, str], ...]:

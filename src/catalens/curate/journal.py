@@ -19,7 +19,7 @@ from catalens.core.catalog import IMAGES, PRODUCTS, TABLES, write_json, write_pa
 from catalens.core.errors import CatalogError, SourceError
 from catalens.core.lock import lock
 from catalens.core.shards import ShardWriter
-from catalens.core.taxonomy import path_id
+from catalens.core.taxonomy import compose, path_id
 from catalens.curate.check import CheckedRow
 from catalens.curate.sources.protocol import Note, Unusable
 
@@ -57,7 +57,7 @@ class Part:
         self.rows_merged += len(row.places) - 1
         category = row.category_id or (path_id(row.category) if row.category else None)
         if category and row.category:
-            _agree(self.categories, category, row.category)
+            _agree(self.categories, category, compose(row.category))
         self.rows["products"].append(
             {
                 "product_id": row.product_id,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from catalens.core.taxonomy import path_id
 from catalens.curate.sources.protocol import Note, Photo, Row, Unusable
 
 
@@ -45,7 +46,7 @@ def merge(rows: Sequence[Row]) -> Iterator[Row | Unusable]:
 
 
 def _category(row: Row) -> str | None:
-    return row.category_id or (" > ".join(row.category) if row.category else None)
+    return row.category_id or (path_id(row.category) if row.category else None)
 
 
 def _first(rows: Sequence[Row], name: str) -> Any:
