@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 import click
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from catalens.cli.main import catalens
@@ -79,9 +80,18 @@ def section(verb: str, command: click.Command) -> str:
 def settings(verb: str) -> str:
     """Every key of the verb's settings with its default."""
     module, _, name = SETTINGS[verb].partition(":")
-    fields = getattr(import_module(module), name).model_fields
-    rows = (f"| `{key}` | {default(field)} | {cell(field.description)} |" for key, field in fields.items())
+    fields = keys(getattr(import_module(module), name))
+    rows = (f"| `{key}` | {default(field)} | {cell(field.description)} |" for key, field in fields)
     return "\n".join(["| key | default | |\n|---|---|---|", *rows, ""])
+
+
+def keys(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Dotted keys with their fields; settings within settings are gone through."""
+    for key, field in model.model_fields.items():
+        if isinstance(field.default, BaseModel):
+            yield from keys(type(field.default), f"{above}{key}.")
+        else:
+            yield f"{above}{key}", field
 
 
 def default(field: FieldInfo) -> str:

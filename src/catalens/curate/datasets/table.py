@@ -54,5 +54,5 @@ def find_dataset(name: str) -> Dataset:
     """Raises ConfigError naming the nearest."""
     known = datasets()
     if name not in known:
-        raise ConfigError(f"unknown data set {name!r}{hint(name, known)}; `catalens ingest --datasets` lists all")
+        raise ConfigError(f"unknown data set {name!r}{hint(name, known)}", key=name)
     return known[name]
