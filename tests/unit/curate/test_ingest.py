@@ -16,10 +16,12 @@ from tests.builders.dumps import DUMPS, Dump, bson_dump, fashion_dump, folder_du
 from catalens.core import shards
 from catalens.core.catalog import Catalog, content_digest
 from catalens.core.errors import CatalogError, SourceError
+from catalens.curate.check import CheckedRow
 from catalens.curate.finish import reconcile
 from catalens.curate.ingest import run
-from catalens.curate.journal import Journal
+from catalens.curate.journal import Journal, Part
 from catalens.curate.sources import IngestSettings
+from catalens.curate.sources.protocol import Row
 
 SETTINGS = IngestSettings()
 
@@ -81,10 +83,20 @@ def test_a_category_that_is_no_leaf_stays_as_an_attribute(tmp_path: Path, catalo
     assert report.findings == {"category has subcategories": 1}
 
 
-def test_an_id_that_stands_for_two_paths_is_an_error(tmp_path: Path, catalog: Path) -> None:
+def test_a_name_with_the_separator_in_it_is_no_path(tmp_path: Path, catalog: Path) -> None:
     write(tmp_path / "photos", {"a > b/1.jpg": photo(1), "a/b/2.jpg": photo(2)})
-    with pytest.raises(SourceError, match="stands for"):
-        run(tmp_path / "photos", catalog, SETTINGS)
+    run(tmp_path / "photos", catalog, SETTINGS)
+    made = Catalog(catalog)
+    named = {product: made.taxonomy.path_names(str(leaf)) for product, leaf in made.categories.items()}
+    assert named == {"a > b/1.jpg": ("a > b",), "a/b/2.jpg": ("a", "b")}
+
+
+def test_an_id_that_stands_for_two_paths_is_an_error(tmp_path: Path) -> None:
+    part = Part(tmp_path / "part-00000.arrow")
+    for path in (("Caf\u00e9",), ("Cafe\u0301",)):  # one name, written in two ways
+        part.keep(CheckedRow(Row("1", (), ("row 1",), path, "7"), (), ()))
+    with pytest.raises(SourceError, match="'7' stands for"):
+        part.keep(CheckedRow(Row("2", (), ("row 2",), ("Bar",), "7"), (), ()))
 
 
 def test_too_large_photos_are_findings(tmp_path: Path, catalog: Path) -> None:
