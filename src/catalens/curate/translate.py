@@ -23,6 +23,7 @@ from catalens.core.progress import Progress, silent
 from catalens.core.taxonomy import Category
 from catalens.curate.glossary import Entry, Glossary, read_glossary
 from catalens.curate.named import DELIVERED, Name, Named, check_out, open_named, write_out
+from catalens.curate.sources.lines import UTF8
 from catalens.curate.translation_cache import TranslationCache
 from catalens.curate.translators import TRANSLATORS, Translator, TranslatorOptions, TranslatorTrouble
 from catalens.curate.translators.answers import has_words, plain
@@ -43,7 +44,10 @@ class TranslateSettings(Settings):
     url: str | None = Field(None, description="the provider's address, where it is one's own server")
     api_key: SecretStr | None = Field(None, description="better in the environment; it is neither logged nor stored")
     region: str | None = Field(None, description="microsoft: of the resource")
-    glossary: Path | None = Field(None, description="CSV with columns source, target, category_id; wins over all else")
+    glossary: Path | None = Field(
+        None, description="table with columns source, target, category_id; wins over all else"
+    )
+    encoding: str = Field(UTF8, description="of the glossary")
     cache: Path | None = Field(None, description="what was answered; NAME.translations.jsonl beside it where not given")
     again: bool = Field(False, description="pass over the names that are there in the language, but for the glossary's")
     dry_run: bool = Field(False, description="say what would be asked; ask and write nothing")
@@ -161,7 +165,7 @@ def run(
         raise ConfigError(f"expected another language than {settings.source!r} to translate to", key="to")
     named = open_named(target)
     check_out(named, out, dry_run=settings.dry_run)
-    glossary = read_glossary(settings.glossary) if settings.glossary else Glossary()
+    glossary = read_glossary(settings.glossary, settings.encoding) if settings.glossary else Glossary()
     cache = TranslationCache(settings.cache or _beside(target))
     translator = _open_translator(settings, environment)
 

@@ -38,6 +38,16 @@ def test_rows_about_nothing_are_told(tmp_path: Path) -> None:
     assert [(entry.row, entry.source) for entry in glossary.unused] == [(1, "Sele"), (2, "Old name")]
 
 
+def test_a_table_as_a_french_spreadsheet_saves_it(tmp_path: Path) -> None:
+    path = tmp_path / "glossary.csv"
+    path.write_bytes("source;target;category_id\r\nÉtagère, murale;Wall shelf;\r\nŒufs;Eggs;7\r\n".encode("cp1252"))
+    with pytest.raises(SourceError, match="pass --encoding"):
+        read_glossary(path)
+    glossary = read_glossary(path, "cp1252")
+    assert glossary.find("1", "ÉTAGÈRE, MURALE") == "Wall shelf"
+    assert glossary.find("7", "œufs") == "Eggs"
+
+
 def test_rows_without_a_target_say_nothing_and_other_columns_are_not_read(tmp_path: Path) -> None:
     path = written(tmp_path, "source,target,note\nSelle,,later\nHousse,Cover,agreed\n")
     assert read_glossary(path).find("1", "Selle") is None
@@ -54,16 +64,16 @@ def test_a_row_may_stand_twice_but_not_contradict_itself(tmp_path: Path) -> None
     ("content", "words"),
     [
         (b"", "got none"),
-        (b"source;target\na;b\n", "expected columns source and target.*got source;target"),
+        (b"source:target\na:b\n", "expected columns source and target.*got source:target"),
         (b"fr,en\na,b\n", "got fr, en"),
         (b"target\nb\n", "got target"),
-        (b"source,target\na\n", "row 1: expected 2 cells"),
-        (b"source,target\na,b,c\n", "row 1: expected 2 cells"),
+        (b"source,target\na\n", "row 1: expected 2 columns, got 1"),
+        (b"source,target\na,b,c\n", "row 1: expected 2 columns, got 3"),
         (b"source,target\n,b\n", "row 1: has a target, but neither"),
         ("source,target\n\u00e9t\u00e9,b\n".encode("latin-1"), "is not UTF-8"),
-        (b'source,target\n"a,b\n', "cannot be read as a table|expected 2 cells"),
+        (b'source,target\n"a,b\n', "a quote is opened"),
     ],
-    ids=["empty", "semicolons", "columns", "no source", "short", "long", "no name", "latin-1", "open quote"],
+    ids=["empty", "separator", "columns", "no source", "short", "long", "no name", "latin-1", "open quote"],
 )
 def test_a_file_that_is_no_glossary(tmp_path: Path, content: bytes, words: str) -> None:
     path = tmp_path / "glossary.csv"
