@@ -21,6 +21,7 @@ from catalens.core.config import Settings
 from catalens.core.errors import ConfigError
 from catalens.core.progress import Progress, silent
 from catalens.core.taxonomy import Category
+from catalens.curate.encoding import TextEncoding
 from catalens.curate.glossary import Entry, Glossary, read_glossary
 from catalens.curate.named import DELIVERED, Name, Named, check_out, open_named, write_out
 from catalens.curate.sources.lines import UTF8
@@ -47,7 +48,7 @@ class TranslateSettings(Settings):
     glossary: Path | None = Field(
         None, description="table with columns source, target, category_id; wins over all else"
     )
-    encoding: str = Field(UTF8, description="of the glossary")
+    encoding: TextEncoding = Field(UTF8, description="of the glossary")
     cache: Path | None = Field(None, description="what was answered; NAME.translations.jsonl beside it where not given")
     again: bool = Field(False, description="pass over the names that are there in the language, but for the glossary's")
     dry_run: bool = Field(False, description="say what would be asked; ask and write nothing")

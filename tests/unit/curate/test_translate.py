@@ -261,6 +261,12 @@ def test_a_language_that_is_none(language: str) -> None:
         TranslateSettings(to=language)
 
 
+def test_an_encoding_that_is_none() -> None:
+    assert TranslateSettings(to="en", encoding="CP1252").encoding == "cp1252"
+    with pytest.raises(ValueError, match="the name of a text encoding"):
+        TranslateSettings(to="en", encoding="latin-99")
+
+
 def test_where_the_names_of_a_file_go_has_to_be_said(names: Path, tmp_path: Path) -> None:
     shop = striped_catalog(tmp_path / "shop.catalog", products=8, split=False).path
     for out, words in (

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 
 from catalens.core.image import MAX_PIXELS
 from catalens.core.taxonomy import Taxonomy
+from catalens.curate.encoding import TextEncoding
 from catalens.curate.clean_settings import IngestCleanSettings
 from catalens.curate.fetch.settings import WebSettings
 
@@ -31,7 +32,7 @@ class IngestSettings(IngestCleanSettings):
     seller: str | None = None
     group: str | None = None
     split: str | None = None
-    encoding: str = "utf-8"  # of text files, and of names in archives that do not say theirs
+    encoding: TextEncoding = "utf-8"  # of text files, and of names in archives that do not say theirs
     max_pixels: int = Field(default=MAX_PIXELS, ge=1)
     max_photo_bytes: int = Field(default=64 * 2**20, ge=1)
     sample: int | None = Field(default=None, ge=1)  # bson: that many products, each with the same chance
@@ -46,15 +47,6 @@ class IngestSettings(IngestCleanSettings):
     @classmethod
     def _one_is_a_list(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
-
-    @field_validator("encoding")
-    @classmethod
-    def _of_text(cls, value: str) -> str:
-        try:
-            "".encode(value)
-        except LookupError:
-            raise ValueError("expected the name of a text encoding, such as cp1252 or utf-16") from None
-        return value.lower()
 
 
 @dataclass(frozen=True, slots=True)
