@@ -1,0 +1,45 @@
+"""Worker processes end with their parent, even one that is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+
+from catalens.core.workers import worker_pool
+
+SAY = "import os; print(os.environ['CATALENS_BEGUN'])"
+
+PARENT = """
+import time
+from catalens.core.workers import worker_pool
+if __name__ == "__main__":
+    pool = worker_pool(2)
+    print(pool.submit(abs, -1).result(), flush=True)
+    time.sleep(60)
+"""
+
+
+def test_each_worker_begins_as_told() -> None:
+    with worker_pool(1, os.putenv, "CATALENS_BEGUN", "yes") as pool:
+        said = pool.submit(subprocess.check_output, [sys.executable, "-c", SAY]).result()
+    assert said == b"yes\n"
+    assert "CATALENS_BEGUN" not in os.environ
+
+
+def test_workers_of_a_killed_process_end() -> None:
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == "1\n"
+    workers = [child for child in psutil.Process(parent.pid).children() if "spawn_main" in " ".join(child.cmdline())]
+    assert workers
+    parent.send_signal(signal.SIGKILL)
+    parent.communicate()
+    waited = time.monotonic() + 20
+    while any(worker.is_running() for worker in workers) and time.monotonic() < waited:
+        time.sleep(0.05)
+    assert [worker.pid for worker in workers if worker.is_running()] == []
