@@ -13,11 +13,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from catalens.core.catalog import Catalog
+from catalens.core.errors import ConfigError
 from catalens.core.progress import Progress, silent
 from catalens.curate import small
 from catalens.curate.clean_settings import CleanSettings
 from catalens.curate.contents import FINDINGS
-from catalens.curate.derive import DeriveReport, derive
+from catalens.curate.derive import DeriveReport, derive, refuse
 from catalens.curate.filing import Filing
 from catalens.curate.tree import count_products
 
@@ -53,6 +54,9 @@ def run(
     catalog: Catalog, out: Path, settings: CleanSettings, *, overwrite: bool = False, progress: Progress = silent
 ) -> DeriveReport:
     """Write a cleaned copy of a catalog.  Raises CatalogError, ConfigError."""
+    if settings == CleanSettings():
+        raise ConfigError("nothing to clean: neither a required field nor a minimum of products was given")
+    refuse(catalog, out, overwrite=overwrite)
     made = plan(Filing(catalog.delivered_taxonomy), settings, catalog.product_slices)
     how = {"verb": "clean", "settings": settings.model_dump(mode="json", exclude_defaults=True)}
     return derive(

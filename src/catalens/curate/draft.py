@@ -58,7 +58,7 @@ class Draft:
             node for node in self._by_name.get(wanted.rpartition(SEPARATOR)[2], ()) if self._spelt(node) == wanted
         ]
         if not found:
-            known = [name for name, nodes in self._by_name.items() if nodes]
+            known = {*self.parents, *(name for name, nodes in self._by_name.items() if nodes)}
             raise TaxonomyError(f"no category {reference!r}{hint(reference, known)}", key=reference)
         if len(found) > 1:
             ids = ", ".join(f"{node} ({self._spelt(node)})" for node in found[:5])
@@ -127,7 +127,7 @@ class Draft:
     def taxonomy(self, products: Mapping[str | None, int]) -> Taxonomy:
         """The tree that came of it; nodes keep their order, inner ones left without leaves go.
 
-        `products` counts those of each former leaf: Raises TaxonomyError if some would be filed at an inner node.
+        `products` counts those of each former leaf.  Raises TaxonomyError if some would be filed at an inner node.
         """
         for node, leaves in self.held.items():
             count = sum(products.get(leaf, 0) for leaf in leaves)
@@ -147,7 +147,9 @@ class Draft:
         categories = [
             Category(node, self.parents[node], len(self.path(node)) - 1, self.names[node]) for node in ordered
         ]
-        depth = 1 + max((category.level for category in categories), default=-1)
+        if not categories:
+            raise TaxonomyError("no category would be left")
+        depth = 1 + max(category.level for category in categories)
         if self.level_names and len(self.level_names) < depth:
             raise TaxonomyError(
                 f"the tree has {depth} levels now, and names for {len(self.level_names)}; give all their names"

@@ -37,8 +37,10 @@ def tally(findings: Iterable[pa.Table]) -> Tally:
     return Tally(dict(counts[True]), dict(counts[False]), examples)
 
 
-def _example(finding: Mapping[str, str]) -> str:
-    return finding["product_id"] if finding["set_aside"] and finding["product_id"] else finding["source"]
+def _example(finding: Mapping[str, str | None]) -> str:
+    """The product of a row that was set aside; of what was noted, the place."""
+    product, source = finding["product_id"], finding["source"]
+    return (product or source or "") if finding["set_aside"] else (source or product or "")
 
 
 def reconcile(rows_read: int, products: int, rows_merged: int, set_aside: Mapping[str, int]) -> None:

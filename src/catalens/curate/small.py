@@ -27,9 +27,14 @@ def keep(filing: Filing, counts: Counts, minimum: int) -> tuple[Filing, pa.Table
 
 
 def drop(filing: Filing, counts: Counts, minimum: int) -> tuple[Filing, pa.Table]:
-    """Categories below the minimum leave the tree, those without any product too; their products are set aside."""
+    """Categories below the minimum leave the tree, those without any product too; their products are set aside.
+
+    Raises ConfigError if no category reaches the minimum.
+    """
     draft = Draft(filing.taxonomy)
     small = [leaf for leaf in filing.taxonomy.leaves if counts.get(leaf, 0) < minimum]
+    if len(small) == len(filing.taxonomy.leaves):
+        raise ConfigError(f"no category has {minimum:,} products", key="min_products")
     for leaf in small:
         draft.drop(leaf)
     notes = [(leaf, DROPPED, f"{counts[leaf]:,} products set aside") for leaf in small if counts.get(leaf, 0)]
