@@ -26,7 +26,7 @@ from catalens.curate.sources.spool import is_bomb, nameless_file, no_room
 from catalens.curate.sources.window import window
 
 BLOCK = tarfile.BLOCKSIZE
-LARGEST_EXTRA = 2**20  # bytes of a header that names or describes the next member
+LARGEST_EXTRA = 2**18  # bytes of a header that names or describes the next member
 _CHUNK = 2**20
 _PACKED: dict[bytes, Callable[[BinaryIO], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 _EXTRA_TYPES = (

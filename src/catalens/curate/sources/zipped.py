@@ -53,7 +53,7 @@ class ZipContents:
             raise SourceError(
                 f"cannot be read as a zip ({error}): damaged, cut short, or none", source=str(path)
             ) from None
-        _refuse_overlaps(self._zip, path)
+        _refuse_lies(self._zip, path)
 
     def members(self) -> Iterator[Member | Note]:
         guessed = 0
@@ -154,9 +154,11 @@ def _refuse_long_list(file: BinaryIO, path: Path) -> None:
         raise SourceError(message, source=str(path))
 
 
-def _refuse_overlaps(archive: zipfile.ZipFile, path: Path) -> None:
+def _refuse_lies(archive: zipfile.ZipFile, path: Path) -> None:
     """Members that share bytes make a small file unpack to a huge one: https://www.bamsoftware.com/hacks/zipbomb/."""
     members = sorted(archive.infolist(), key=lambda info: info.header_offset)
+    if members and members[0].header_offset < 0:
+        raise SourceError("cannot be read as a zip: its beginning is not there", source=str(path))
     for info, following in pairwise(members):
         end = info.header_offset + _LOCAL_HEADER + len(info.orig_filename) + info.compress_size
         if end > following.header_offset:
