@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from catalens.curate.translate import TranslateReport
 
 PROVIDERS = ("none", "google", "libretranslate", "deepl", "microsoft")
-SHOWN = 10  # missing categories, and rows of the glossary
+SHOWN = 3  # missing categories of one reason, and rows of the glossary
 
 
 @click.command()
@@ -29,6 +30,7 @@ SHOWN = 10  # missing categories, and rows of the glossary
 @click.option("--again", is_flag=True, default=None, help="Translate anew what has a name in the language.")
 @click.option("--dry-run", is_flag=True, default=None, help="Say what would be asked; ask and write nothing.")
 @click.option("--out", type=FILE, help="Also write a taxonomy.parquet, or a CSV to correct and give as glossary.")
+@click.option("--overwrite", is_flag=True, default=None, help="Replace what --out names.")
 @configurable
 @json_option
 def command(
@@ -70,12 +72,16 @@ def _show(report: TranslateReport, *, dry_run: bool) -> None:
         say(f"glossary row {entry.row:,} ({entry.source or entry.category_id}) is about no category")
     if len(report.unused_glossary) > SHOWN:
         say(f"... and {len(report.unused_glossary) - SHOWN:,} more rows of the glossary")
-    if report.missing and not dry_run:
-        say(f"{len(report.missing):,} are missing:")
-        for one in report.missing[:SHOWN]:
-            say(f"  {' > '.join(one.path)}: {one.reason}")
-        if len(report.missing) > SHOWN:
-            say(f"  ... and {len(report.missing) - SHOWN:,} more; --json or --out names.csv lists all")
+    if not dry_run:
+        for reason, count in Counter(one.reason for one in report.missing).most_common():
+            say(f"{count:,} are missing: {reason}")
+            examples = [" > ".join(one.path) for one in report.missing if one.reason == reason]
+            for path in examples[:SHOWN]:
+                say(f"  {path}")
+            if count > SHOWN:
+                say("  ...")
+        if report.missing:
+            say("--json or --out names.csv lists them")
     for path in report.written:
         say(f"written: {path}")
     if report.failure:

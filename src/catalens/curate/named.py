@@ -75,7 +75,7 @@ def open_named(path: Path) -> Named:
     return Named(path, catalog.delivered_taxonomy, catalog, translated)
 
 
-def check_out(named: Named, out: Path | None, *, dry_run: bool) -> None:
+def check_out(named: Named, out: Path | None, *, overwrite: bool, dry_run: bool) -> None:
     """Raises ConfigError where there is nowhere to write, or where `out` must not be written over."""
     if out is None:
         if named.catalog is None and not dry_run:
@@ -85,12 +85,14 @@ def check_out(named: Named, out: Path | None, *, dry_run: bool) -> None:
         raise ConfigError(f"expected a name that ends in .csv or .parquet, got {out.name!r}", key="out")
     if not out.parent.is_dir():
         raise ConfigError(f"there is no folder {str(out.parent)!r}", key="out")
-    if out.suffix.lower() == ".csv" and out.exists() and out.samefile(named.path):
-        raise ConfigError(f"{out.name!r} would be lost: choose another file", key="out")
+    if out.exists() and out.samefile(named.path):
+        raise ConfigError(f"{str(out)!r} is what is translated; choose another file", key="out")
     owner = next((name for name in ("catalog.json", "manifest.json") if (out.parent / name).exists()), None)
     if owner is not None and out.suffix.lower() == ".parquet":
         message = f"{str(out)!r} is under the digest of the {owner} beside it; choose a file outside that folder"
         raise ConfigError(message, key="out")
+    if out.exists() and not overwrite:  # it may hold corrections made by hand
+        raise ConfigError(f"{str(out)!r} already exists; choose another file or pass --overwrite", key="out")
 
 
 def write_out(taxonomy: Taxonomy, language: str, names: Mapping[str, Name], out: Path) -> None:

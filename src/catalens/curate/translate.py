@@ -51,6 +51,7 @@ class TranslateSettings(Settings):
     encoding: TextEncoding = Field(UTF8, description="of the glossary")
     cache: Path | None = Field(None, description="what was answered; NAME.translations.jsonl beside it where not given")
     again: bool = Field(False, description="pass over the names that are there in the language, but for the glossary's")
+    overwrite: bool = Field(False, description="replace the file that is written to, if there is one")
     dry_run: bool = Field(False, description="say what would be asked; ask and write nothing")
     retries: int = Field(5, ge=0, description="of one request, with waits of 1, 2, 4, ... s, or what the server says")
     timeout_s: float = Field(30, gt=0, description="for one request")
@@ -165,7 +166,7 @@ def run(
     if settings.to in (settings.source, AUTO):
         raise ConfigError(f"expected another language than {settings.source!r} to translate to", key="to")
     named = open_named(target)
-    check_out(named, out, dry_run=settings.dry_run)
+    check_out(named, out, overwrite=settings.overwrite, dry_run=settings.dry_run)
     glossary = read_glossary(settings.glossary, settings.encoding) if settings.glossary else Glossary()
     cache = TranslationCache(settings.cache or _beside(target))
     translator = _open_translator(settings, environment)

@@ -47,11 +47,11 @@ class Verb:
 def test_the_verb_ends_with_3_while_names_are_missing_and_0_after(
     names: Path, server: FakeProvider, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    common = (names, "--from", "fr", "--to", "en", "--out", tmp_path / "out.csv", "--json")
+    common = (names, "--from", "fr", "--to", "en", "--out", tmp_path / "out.csv", "--overwrite", "--json")
     verb = Verb(capsys, *common)
     assert verb.code == 3
     assert {one["id"] for one in json.loads(verb.out)["missing"]} == {"JARDIN", "1", "2", "ANIMALERIE", "3", "4"}
-    assert "6 are missing" in verb.err
+    assert "6 are missing: no provider was named" in verb.err
     verb = Verb(capsys, *common, "--provider", "libretranslate", "--url", server.url)
     assert verb.code == 0
     assert json.loads(verb.out)["missing"] == []

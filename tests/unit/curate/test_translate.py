@@ -40,7 +40,7 @@ def names(tmp_path: Path) -> Path:
 
 def call(target: Path, server: FakeProvider | None = None, out: Path | None = None, **more: object) -> TranslateReport:
     asking = {"provider": "libretranslate", "url": server.url} if server else {}
-    settings = TranslateSettings(**{"to": "en", "source": "fr", **asking, **more})
+    settings = TranslateSettings(**{"to": "en", "source": "fr", "overwrite": True, **asking, **more})
     return run(target, settings, out=out, environment={}, sleep=lambda seconds: None)
 
 
@@ -261,6 +261,15 @@ def test_a_language_that_is_none(language: str) -> None:
         TranslateSettings(to=language)
 
 
+def test_corrections_made_by_hand_are_not_written_over_unasked(names: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    call(names, None, out, overwrite=False)
+    out.write_text("corrected")
+    with pytest.raises(ConfigError, match=r"already exists.*--overwrite"):
+        call(names, None, out, overwrite=False)
+    assert out.read_text() == "corrected"
+
+
 def test_an_encoding_that_is_none() -> None:
     assert TranslateSettings(to="en", encoding="CP1252").encoding == "cp1252"
     with pytest.raises(ValueError, match="the name of a text encoding"):
@@ -273,7 +282,7 @@ def test_where_the_names_of_a_file_go_has_to_be_said(names: Path, tmp_path: Path
         (None, "say where the names go"),
         (tmp_path / "out.xlsx", "ends in .csv or .parquet"),
         (tmp_path / "none" / "out.csv", "there is no folder"),
-        (names, "would be lost"),
+        (names, "is what is translated"),
         (shop / "taxonomy.parquet", "under the digest of the catalog.json"),
     ):
         with pytest.raises(ConfigError, match=words):
