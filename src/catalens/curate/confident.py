@@ -103,7 +103,7 @@ def blocks_of(path: Path, *, values: int = BLOCK_VALUES) -> Blocks:
     def opened() -> npt.NDArray[np.floating]:
         try:
             matrix: npt.NDArray[np.floating] = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise SourceError(f"cannot be read as an .npy file ({error})", source=str(path)) from None
         if matrix.ndim != 2 or matrix.dtype.kind != "f":
             shape = f"{matrix.dtype} {list(matrix.shape)}"
@@ -189,11 +189,10 @@ def _count(labels: Ints, confident: Ints, classes: int) -> Joint:
 
 def _calibrate(joint: Joint, sizes: Ints) -> Joint:
     """Scale each row to the number of items labelled so, in whole numbers (the largest remainders are rounded up)."""
-    rows = np.bincount(joint.given, joint.count, minlength=len(sizes))
-    exact = joint.count * (sizes / np.maximum(rows, 1))[joint.given]
-    count = np.floor(exact + 1e-9).astype(np.int64)
+    rows = np.bincount(joint.given, joint.count, minlength=len(sizes)).astype(np.int64)
+    count, rest = np.divmod(joint.count * sizes[joint.given], rows[joint.given])
     short = sizes - np.bincount(joint.given, count, minlength=len(sizes)).astype(np.int64)
-    order = np.lexsort((joint.true, count - exact, joint.given))
+    order = np.lexsort((joint.true, -rest, joint.given))
     count[order] += _place_in_run(joint.given[order]) < short[joint.given[order]]
     return Joint(joint.given, joint.true, count)
 
