@@ -2,10 +2,10 @@
 
     python benchmarks/urls_kill.py [--photos 600] [--kills 10] [--seed 0]
 
-Photos come from four servers on 127.0.0.1, which answer late, some with 503 at first, some with 404.  Every round starts
-an ingest of its own into a folder of downloads of its own, kills it with SIGKILL at a random moment of the undisturbed
-run's time, looks whether every photo on disk is whole, runs it again to the end, compares digests, and counts photos that
-were served twice.  What was under way at the moment of the kill may be: at most one for a connection.
+Photos come from four servers on 127.0.0.1, which answer late, some with 503 at first, some with 404.  Every round is an
+ingest of its own with a folder of downloads of its own: it is killed with SIGKILL at a random moment of the undisturbed
+run's time, every photo on disk is compared with its record, the ingest is run again to the end, digests compared, and
+photos that were served twice counted.  What was under way at the kill may be: at most one for a connection.
 """
 
 from __future__ import annotations

@@ -107,8 +107,8 @@ def why_refused(host: str, port: int, address: str, allowed: Iterable[Allowance]
 def _split_port(text: str) -> tuple[str, int | None]:
     """("[::1]:8000") -> ("::1", 8000).  An IPv6 address without brackets has no port."""
     name, colon, port = text.rpartition(":")
-    if name.endswith("]") or (colon and ":" not in name):
-        if not port.isdecimal() or not 0 < int(port) < 65536:
+    if colon and port.isdecimal() and (name.endswith("]") or ":" not in name):
+        if not 0 < int(port) < 65536:
             raise ConfigError(f"expected a port from 1 to 65535, got {text!r}", key="allow_private")
         return name.removeprefix("[").removesuffix("]"), int(port)
     return text.removeprefix("[").removesuffix("]"), None

@@ -7,7 +7,9 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from catalens.core.address import Allowance
 from catalens.core.config import Settings
+from catalens.core.errors import ConfigError
 
 
 class WebSettings(Settings):
@@ -28,3 +30,13 @@ class WebSettings(Settings):
     @classmethod
     def _one_is_a_list(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
+
+    @field_validator("allow_private")
+    @classmethod
+    def _can_be_understood(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                Allowance.parse(text)
+            except ConfigError as error:
+                raise ValueError(error.message) from None
+        return value

@@ -76,8 +76,8 @@ class IdxSource:
 
     def _items(self, part: _Part) -> Iterator[Item]:
         with _opened(part.images) as images, _opened(part.labels) as labels:
-            images.read(16)
-            labels.read(8)
+            _exactly(images, 16, part.images)
+            _exactly(labels, 8, part.labels)
             for number in range(part.count):
                 pixels = _exactly(images, part.height * part.width, part.images, number)
                 label = _exactly(labels, 1, part.labels, number)[0]
@@ -90,6 +90,9 @@ class IdxSource:
                 category = (self.names[label] if self.names else str(label),)
                 split = _PARTS.get(part.name) or part_name(part.name)
                 yield Row(product, (photo,), (place,), category=category, given_split=split)
+            for opened, file in ((images, part.images), (labels, part.labels)):
+                if _read(opened, 1, file):  # at the end a .gz compares its checksum
+                    raise SourceError(f"goes on after {part.count:,} pictures", source=str(file))
 
 
 def _names(folder: DumpPath) -> list[str]:
@@ -117,7 +120,7 @@ def _part(folder: DumpPath, name: str) -> _Part:
 
 def _head(file: DumpPath, magic: int, dimensions: int) -> tuple[int, ...]:
     with _opened(file) as opened:
-        found, *sizes = struct.unpack(f">{1 + dimensions}I", _exactly(opened, 4 + 4 * dimensions, file, 0))
+        found, *sizes = struct.unpack(f">{1 + dimensions}I", _exactly(opened, 4 + 4 * dimensions, file))
     if found != magic:
         raise SourceError(
             f"is no IDX file of this kind: expected magic {magic:#06x}, got {found:#010x}", source=str(file)
@@ -127,16 +130,25 @@ def _head(file: DumpPath, magic: int, dimensions: int) -> tuple[int, ...]:
 
 @contextmanager
 def _opened(file: DumpPath) -> Iterator[BinaryIO]:
-    """The file's bytes, unpacked if it is a .gz.  Raises SourceError, also for what goes wrong while it is read."""
+    """The file's bytes, unpacked if it is a .gz.  Raises SourceError."""
     try:
-        with file.open("rb") as raw:
-            yield cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if file.suffix == ".gz" else raw
-    except (OSError, EOFError, zlib.error) as error:
+        raw = file.open("rb")
+    except OSError as error:
         raise SourceError(f"cannot be read ({error})", source=str(file)) from None
+    with raw:
+        yield cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if file.suffix == ".gz" else raw
 
 
-def _exactly(opened: BinaryIO, size: int, file: DumpPath, number: int) -> bytes:
-    data = opened.read(size)
+def _read(opened: BinaryIO, size: int, file: DumpPath, number: int | None = None) -> bytes:
+    """Up to `size` bytes.  Raises SourceError naming the file and the picture."""
+    try:
+        return opened.read(size)
+    except (OSError, EOFError, zlib.error) as error:
+        raise SourceError(f"cannot be read ({error})", source=str(file), row=number) from None
+
+
+def _exactly(opened: BinaryIO, size: int, file: DumpPath, number: int | None = None) -> bytes:
+    data = _read(opened, size, file, number)
     if len(data) < size:
         raise SourceError("ends early", source=str(file), row=number)
     return data
