@@ -24,7 +24,7 @@ def command(catalog: Path, depth: int | None, language: str, as_json: bool) -> N
       catalens taxonomy show shop.catalog --depth 2
     """
     from catalens.core.catalog import Catalog
-    from catalens.core.taxonomy import SEPARATOR
+    from catalens.core.taxonomy import path_id
     from catalens.curate.tree import tree
 
     found = tree(Catalog(catalog), language=language)
@@ -35,7 +35,7 @@ def command(catalog: Path, depth: int | None, language: str, as_json: bool) -> N
     for node in found.nodes:
         names[node.level :] = [node.name]
         if depth is None or node.level < depth:
-            identity = "" if node.id == SEPARATOR.join(names) else f"  [{node.id}]"
+            identity = "" if node.id == path_id(names) else f"  [{node.id}]"
             click.echo(f"{'  ' * node.level}{node.name}  {node.products:,}{identity}")
     leaves = sum(node.leaf for node in found.nodes)
     say(f"{leaves:,} categories in {len(found.levels)} levels ({', '.join(found.levels)}); {found.products:,} products")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -76,8 +77,7 @@ def finish(
         made_by={"verb": "ingest", "version": __version__, "rows_merged": merged, "refiled": made.refiled, **made_by},
     )
     write_json(info.model_dump(mode="json"), catalog / "catalog.json")
-    _delete_unused_shards(catalog, journal)
-    journal.remove()
+    tidy(catalog)
     return Catalog(catalog)
 
 
@@ -88,12 +88,18 @@ def _pieces(journal: Journal, made: Plan) -> Iterator[Piece]:
     yield Piece(PRODUCTS.empty_table(), IMAGES.empty_table(), made.findings)
 
 
-def _delete_unused_shards(catalog: Path, journal: Journal) -> None:
-    """Cleaning may have set aside every product of a shard.  After catalog.json: going on would miss a sealed shard."""
+def tidy(catalog: Path) -> None:
+    """Delete what a finished catalog has no use for: shards of which cleaning left no photo, and the journal.
+
+    Not before there is a catalog.json: an ingest that goes on would miss a sealed shard.
+    """
+    if not (catalog / "journal").exists():
+        return
     used = {name for table in Catalog(catalog).image_slices(["shard"]) for name in table["shard"].unique().to_pylist()}
-    for shard in journal.images.glob("part-*"):
+    for shard in (catalog / "images").glob("part-*"):
         if shard.name not in used:
-            shard.unlink()
+            shard.unlink(missing_ok=True)
+    shutil.rmtree(catalog / "journal", ignore_errors=True)
 
 
 def report(catalog: Catalog, remarks: Sequence[str], seconds: float, *, unchanged: bool = False) -> IngestReport:

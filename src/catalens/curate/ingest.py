@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from catalens.core.progress import Progress, silent
 from catalens.core.seen import SeenIds
 from catalens.curate.check import CheckedRow, checked
 from catalens.curate.clean_settings import IngestCleanSettings
-from catalens.curate.finish import IngestReport, finish, report
+from catalens.curate.finish import IngestReport, finish, report, tidy
 from catalens.curate.journal import Journal, Part
 from catalens.curate.sources import open_source
 from catalens.curate.sources.protocol import IngestSettings, Note, Source, Unusable, storable
@@ -98,7 +97,7 @@ def _unchanged(folder: Path, key: dict[str, Any], reader: Source) -> IngestRepor
     if catalog.info.made_by.get("key") != key:
         message = "is a finished catalog of another dump or other settings; choose another folder or pass --overwrite"
         raise CatalogError(message, source=str(folder))
-    shutil.rmtree(folder / "journal", ignore_errors=True)  # left by a kill between the last two steps
+    tidy(folder)  # what a kill between the last steps left
     return report(catalog, reader.remarks, 0.0, unchanged=True)
 
 

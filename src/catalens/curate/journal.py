@@ -175,9 +175,6 @@ class Journal:
         """The rows of all parts."""
         return pa.concat_tables([SCHEMAS[table].empty_table(), *self.parts(table)])
 
-    def remove(self) -> None:
-        shutil.rmtree(self.folder)
-
     def _clear(self, catalog: Path) -> None:
         """Delete what an earlier ingest and later stages wrote, and nothing else.
 

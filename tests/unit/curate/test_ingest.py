@@ -283,17 +283,31 @@ def moments(tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch) -> l
     return taken
 
 
-@pytest.mark.parametrize("build", [bson_dump, table_dump], ids=["bson", "table"])
+@pytest.mark.parametrize(
+    ("build", "settings"),
+    [
+        (bson_dump, SETTINGS),
+        (table_dump, SETTINGS),
+        (table_dump, IngestSettings(min_products=2, small_categories="drop")),
+    ],
+    ids=["bson", "table", "a shard of which cleaning leaves nothing"],
+)
 def test_killed_at_any_step_and_run_again_it_is_the_same_catalog(
-    tmp_path: Path, catalog: Path, moments: list[Path], small_shards: None, monkeypatch: pytest.MonkeyPatch, build: Any
+    tmp_path: Path,
+    catalog: Path,
+    moments: list[Path],
+    small_shards: None,
+    monkeypatch: pytest.MonkeyPatch,
+    build: Any,
+    settings: IngestSettings,
 ) -> None:
     dump: Dump = build(tmp_path)
-    expected = run(dump.source, catalog, SETTINGS)
+    expected = run(dump.source, catalog, settings)
     monkeypatch.undo()
     monkeypatch.setattr(shards, "SHARD_PHOTOS", 2)
     assert len(moments) >= 1 + 2 * 5 + 5  # begin; two parts of five files; five files at the end
     for moment in moments:
-        assert_same(run(dump.source, moment, SETTINGS), expected, moment)
+        assert_same(run(dump.source, moment, settings), expected, moment)
 
 
 def test_killed_while_replacing_a_catalog_and_run_again_it_is_the_new_one(
