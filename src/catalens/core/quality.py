@@ -1,7 +1,7 @@
 """What is wrong with a photo, in stated units: scores, and flags where a score passes its threshold.
 
-One function serves the audit, the filters of training and the server.  `docs/explanation/photo-quality.md` says what each
-flag means, which photos it spares, and how often it was right.
+One function serves the audit, the filters of training and the server.  `docs/explanation/photo-quality.md` says what
+each flag means, which photos it spares, and how often it was right.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 
-import numpy as np
-
 from catalens.core.image import RgbImage
-from catalens.core.quality_backdrop import backdrop, border, busy
+from catalens.core.quality_backdrop import backdrop, busy
+from catalens.core.quality_border import border
 from catalens.core.quality_file import ends_early, missing
 from catalens.core.quality_graphics import text, two_tone
 from catalens.core.quality_sharpness import edge_width
@@ -21,26 +20,27 @@ from catalens.core.quality_windows import cell_spread, luma, planes, quantile, r
 
 VERSION = "1"  # of the scores: raised when the same photo would get other numbers
 _BURNT = 250  # of 255, in every channel
-_STRUCTURE = 20  # levels of luma within a cell of 8 x 8 pixels: more than JPEG's noise
+_CELL = 8  # pixels
+_STRUCTURE = 20  # levels of luma within a cell: more than JPEG's noise
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
     """A photo is flagged where its score is beyond one of these.  Units are those of `Quality`."""
 
-    blurred: float = 3.0  # edge_width_px above
-    dark: float = 110.0  # brightness below
-    over_exposed: float = 0.2  # burnt above
-    low_contrast: float = 60.0  # contrast below
+    blurred: float = 2.6  # edge_width_px above
+    dark: float = 125.0  # brightness below
+    over_exposed: float = 0.1  # burnt above
+    low_contrast: float = 50.0  # contrast below
     tiny: int = 48  # short_side_px below
     odd_aspect: float = 3.0  # aspect above
     blank: float = 0.015  # detail below
     placeholder: float = 0.97  # two_tone above
     heavy_border: float = 0.15  # border above
-    busy_background: float = 0.9  # busy above
-    text_heavy: float = 0.06  # text above
-    greyscale: float = 3.0  # chroma at most
-    small_subject: float = 0.06  # subject below
+    busy_background: float = 0.85  # busy above
+    text_heavy: float = 0.08  # text above
+    greyscale: float = 1.0  # chroma at most
+    small_subject: float = 0.04  # subject below
     cut_short: float = 0.02  # missing above; or, given the file, a JPEG without its end marker
 
     @property
@@ -56,14 +56,14 @@ class Quality:
     short_side_px   shorter side in pixels, as photographed
     aspect          longer side / shorter side, 1 and above
     edge_width_px   width of the sharpest edges, 1 to 8 pixels of the reduced copy (longer side 256 or less)
-    brightness      98th percentile of luma, in levels: how light its lightest parts are
+    brightness      98th percentile of the brightest channel, in levels: how light its lightest parts are
     burnt           share of the area at 250 and above in every channel; None before a white background
-    contrast        luma from the 0.2th to the 99.8th percentile, in levels
+    contrast        0.2th to 99.8th percentile of the channel in which that is widest, in levels
     chroma          largest difference between a pixel's channels, in levels; 0 is greyscale
     detail          share of cells of 8 x 8 pixels in which luma changes by 20 levels or more
     two_tone        share of what stands off from the ground that is flat or hard-edged, as drawn
     border          share of the area in bands of one colour at the sides
-    busy            share of the outer eighth that is textured
+    busy            share of the outer eighth that is not plain
     subject         share of the area of the box round the product; None without a plain background
     text            share of the area covered by lines of text
     missing         share of the area that the decoder filled with grey because the file ended early
@@ -114,22 +114,20 @@ def measure(image: RgbImage, *, data: bytes | None = None, thresholds: Threshold
     small = reduced(image)
     plane = luma(small)
     colours = planes(small)
-    dimmest, brightness, lightest = (quantile(plane, share) for share in (0.002, 0.98, 0.998))
     least, most = colours.min(axis=0), colours.max(axis=0)
-    spreads = cell_spread(plane)
     around = backdrop(colours)
     scores = Quality(
         short_side_px=min(height, width),
         aspect=max(height, width) / min(height, width),
         edge_width_px=edge_width(plane),
-        brightness=float(brightness),
-        burnt=None if around.white else float((least >= _BURNT).mean()),
-        contrast=float(lightest - dimmest),
+        brightness=float(quantile(most, 0.98)),
+        burnt=None if around.packshot else float((least >= _BURNT).mean()),
+        contrast=float(max(quantile(colour, 0.998) - quantile(colour, 0.002) for colour in colours)),
         chroma=float((most - least).max()),
-        detail=float((spreads >= _STRUCTURE).mean()),
+        detail=float((cell_spread(plane, _CELL) >= _STRUCTURE).mean()),
         two_tone=two_tone(small, plane),
         border=border(colours),
-        busy=busy(spreads),
+        busy=busy(plane),
         subject=around.subject,
         text=text(plane),
         missing=missing(image),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from catalens.core.image import RgbImage
 
 _JPEG = b"\xff\xd8\xff"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
 
 from catalens.core.image import RgbImage
-from catalens.core.quality_windows import Mask, Plane, centred, counts, quantile, spread
+from catalens.core.quality_windows import Mask, Plane, centred, coarse, counts, quantile, spread
 
 LEAST_SIDE = 128  # pixels of the longer side; on a thumbnail letters and jewellery look alike
 _MOST_INK = 1 / 3  # of the area; what covers more is a product
@@ -50,10 +49,7 @@ def text(plane: Plane) -> float | None:
     """
     if max(plane.shape) < LEAST_SIDE:
         return None
-    height, width = plane.shape
-    half = np.asarray(
-        Image.fromarray(plane).resize((max(1, width // 2), max(1, height // 2)), Image.Resampling.BOX)
-    )
+    half = coarse(plane, max(plane.shape) // 2)
     return max(float(lines_of_text(scale).mean()) for scale in (plane, half))
 
 
@@ -61,8 +57,8 @@ def lines_of_text(plane: Plane) -> Mask:
     """Where luma has rows of strokes, dark on light or light on dark, bool [h, w].
 
     Closing along a row (Serra 1982) wipes thin strokes out; what is left is the ground behind them, smooth behind text
-    and uneven in foliage or fabric.  Many strokes side by side make a row of text, and such rows stand on each other for
-    the height of a line, not more: stripes and textures run on.
+    and uneven in foliage or fabric.  Many strokes side by side make a row of text, and such rows stand on each other
+    for the height of a line, not more: stripes and textures run on.
     """
     found = np.zeros(plane.shape, dtype=bool)
     if plane.shape[1] < _LINE:
@@ -92,9 +88,10 @@ def _tall(mask: Mask, height: int) -> Mask:
     """What stands at least `height` pixels high (a morphological opening); nothing is taken to go on outside."""
     if len(mask) < height:
         return np.zeros_like(mask)
-    core = np.pad(mask, ((height, height), (0, 0)))
-    eroded = centred(np.minimum, core, height, 0)
-    # an even window is off by one to each side in turn, so the second one looks the other way
+    apart = np.zeros((len(mask) + 2 * height, mask.shape[1]), dtype=bool)
+    apart[height:-height] = mask
+    eroded = centred(np.minimum, apart, height, 0)
+    # an even window reaches further to one side; the second one is turned, to reach further to the other
     opened: Mask = centred(np.maximum, eroded[::-1], height, 0)[::-1]
     return opened[height:-height]
 

@@ -15,10 +15,10 @@ _FEWEST = 30
 def edge_width(plane: Plane) -> float | None:
     """Pixels over which the sharpest edges rise, 1 to 8; None where the photo has no edges to judge by.
 
-    In a window of nine pixels across an edge, range / steepest step is the width of that edge (the idea of Marziliano et
-    al. 2002, without following edges).  Of the windows with a strong rise, the sharpest tenth counts, since a photo may
-    have an unsharp background; horizontal and vertical edges are judged apart, and the worse counts, since motion blurs
-    one of the two only.
+    In a window of nine pixels across an edge, range / steepest step is the width of that edge (the idea of Marziliano
+    et al. 2002, without following edges).  Of the windows with a strong rise, the sharpest tenth counts, since a photo
+    may have an unsharp background; horizontal and vertical edges are judged apart, and the worse counts, since motion
+    blurs one of the two only.
     """
     widths = [width for axis in (0, 1) if (width := _along(plane, axis)) is not None]
     return max(widths, default=None)

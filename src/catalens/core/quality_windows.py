@@ -12,10 +12,10 @@ from PIL import Image
 from catalens.core.image import RgbImage
 
 LONG_SIDE = 256  # pixels of the reduced copy; a photo that is smaller stays as it is
-CELL = 8  # pixels of the reduced copy
 _SAMPLED = 4 * LONG_SIDE
 Plane = npt.NDArray[np.uint8]  # [h, w]
 Planes = npt.NDArray[np.uint8]  # [3, h, w]: red, green, blue
+Pick = Callable[..., npt.NDArray[Any]]
 Mask = npt.NDArray[np.bool_]  # [h, w]
 
 
@@ -27,11 +27,12 @@ def reduced(image: RgbImage) -> RgbImage:
     """
     step = max(1, max(image.shape[:2]) // _SAMPLED)
     photo = Image.fromarray(np.take(image[::step], range(0, image.shape[1], step), axis=1) if step > 1 else image)
-    scale = LONG_SIDE / max(photo.size)
-    if scale >= 1:
-        return np.asarray(photo)
-    size = (max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
-    return np.asarray(photo.resize(size, Image.Resampling.BILINEAR))
+    return np.asarray(_fit(photo, LONG_SIDE, Image.Resampling.BILINEAR))
+
+
+def coarse(plane: Plane, long_side: int) -> Plane:
+    """Luma averaged over squares, so that fine texture is gone; never enlarged."""
+    return np.asarray(_fit(Image.fromarray(plane), long_side, Image.Resampling.BOX))
 
 
 def planes(image: RgbImage) -> Planes:
@@ -50,41 +51,37 @@ def quantile(values: npt.NDArray[Any], share: float) -> int:
     return int(np.searchsorted(np.cumsum(counted), share * values.size))
 
 
-def running(
-    pick: Callable[..., npt.NDArray[Any]], values: npt.NDArray[Any], length: int, axis: int
-) -> npt.NDArray[Any]:
+def running(pick: Pick, values: npt.NDArray[Any], length: int, axis: int) -> npt.NDArray[Any]:
     """np.maximum or np.minimum over windows of `length` along an axis; `length - 1` shorter than `values`.
 
     Windows of 1, 2, 4 ... are joined, so a long window costs little more than a short one.
     """
-    values = np.moveaxis(values, axis, -1)
     have = 1
     while have < length:
         step = min(have, length - have)
-        values = pick(values[..., step:], values[..., :-step])
+        values = pick(values[_part(axis, step, None)], values[_part(axis, None, -step)])
         have += step
-    return np.moveaxis(values, -1, axis)
+    return values
 
 
-def centred(
-    pick: Callable[..., npt.NDArray[Any]], values: npt.NDArray[Any], length: int, axis: int
-) -> npt.NDArray[Any]:
-    """`running` over windows round each value; the outermost values are repeated outside."""
-    return running(pick, _padded(values, length, axis, mode="edge"), length, axis)
+def centred(pick: Pick, values: npt.NDArray[Any], length: int, axis: int) -> npt.NDArray[Any]:
+    """`running` over the windows round each value; the outermost values are repeated outside."""
+    return running(pick, _padded(values, length, axis, repeat=True), length, axis)
 
 
 def counts(mask: Mask, length: int, axis: int) -> Plane:
     """How many values are true in the window of `length`, below 256, round each."""
-    values = np.moveaxis(_padded(mask, length, axis, mode="constant").view(np.uint8), axis, -1)
-    size = values.shape[-1] - length + 1
-    total, start, power = np.zeros((*values.shape[:-1], size), np.uint8), 0, 1
-    while power <= length:
+    sums = _padded(mask, length, axis, repeat=False).view(np.uint8)
+    size = mask.shape[axis]
+    total, start, power = np.zeros(mask.shape, np.uint8), 0, 1
+    while True:  # the window is a sum of windows of 1, 2, 4 ... one behind the other
         if length & power:
-            total += values[..., start : start + size]
+            total += sums[_part(axis, start, start + size)]
             start += power
-        values = values[..., power:] + values[..., :-power] if 2 * power <= length else values
+        if 2 * power > length:
+            return total
+        sums = sums[_part(axis, power, None)] + sums[_part(axis, None, -power)]
         power *= 2
-    return np.moveaxis(total, -1, axis)
 
 
 def spread(plane: npt.NDArray[Any], length: int = 3) -> npt.NDArray[np.int16]:
@@ -94,17 +91,34 @@ def spread(plane: npt.NDArray[Any], length: int = 3) -> npt.NDArray[np.int16]:
     return high.astype(np.int16) - low
 
 
-def cell_spread(plane: Plane) -> npt.NDArray[np.int16]:
-    """Largest minus smallest luma of each cell of `CELL` x `CELL` pixels; what is left over at the end is not seen."""
-    rows, columns = (min(CELL, side) for side in plane.shape)
+def cell_spread(plane: Plane, side: int) -> npt.NDArray[np.int16]:
+    """Largest minus smallest luma of each cell of `side` x `side` pixels; what is left over at the end is not seen."""
+    rows, columns = (min(side, length) for length in plane.shape)
     height, width = plane.shape[0] // rows, plane.shape[1] // columns
     tiles = plane[: height * rows, : width * columns].reshape(height, rows, width * columns)
-    high, low = (tiles.max(axis=1), tiles.min(axis=1))
-    high, low = (lines.reshape(height, width, columns) for lines in (high, low))
+    high, low = (lines.reshape(height, width, columns) for lines in (tiles.max(axis=1), tiles.min(axis=1)))
     return high.max(axis=2).astype(np.int16) - low.min(axis=2)
 
 
-def _padded(values: npt.NDArray[Any], length: int, axis: int, *, mode: Any) -> npt.NDArray[Any]:
-    pad = [(0, 0), (0, 0)]
-    pad[axis] = (length // 2, length - 1 - length // 2)
-    return np.pad(values, pad, mode=mode)
+def _fit(photo: Image.Image, long_side: int, resample: Image.Resampling) -> Image.Image:
+    scale = long_side / max(photo.size)
+    if scale >= 1:
+        return photo
+    return photo.resize((max(1, round(photo.width * scale)), max(1, round(photo.height * scale))), resample)
+
+
+def _padded(values: npt.NDArray[Any], length: int, axis: int, *, repeat: bool) -> npt.NDArray[Any]:
+    """Longer by `length - 1`, with the outermost values or with zeros; np.pad does the same at ten times the cost."""
+    before, size = length // 2, values.shape[axis]
+    shape = list(values.shape)
+    shape[axis] += length - 1
+    wide = np.zeros(shape, values.dtype)
+    wide[_part(axis, before, before + size)] = values
+    if repeat:
+        wide[_part(axis, None, before)] = values[_part(axis, None, 1)]
+        wide[_part(axis, before + size, None)] = values[_part(axis, -1, None)]
+    return wide
+
+
+def _part(axis: int, start: int | None, stop: int | None) -> tuple[slice, ...]:
+    return (slice(None),) * axis + (slice(start, stop),)
