@@ -113,7 +113,21 @@ def test_nobody_listens(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", POSTED)
 @pytest.mark.parametrize(
-    "url", ["ftp://example.org", "file:///etc/passwd", "example.org", "http://", "http://x/?key=1", "http://me:pw@x"]
+    "url",
+    [
+        "ftp://example.org",
+        "file:///etc/passwd",
+        "example.org",
+        "http://",
+        "http://x/?key=1",
+        "http://me:pw@x",
+        "http://x:99999",
+        "http://x:port",
+        "http://[::1",
+        "http://x y",
+        "http://x/ü",
+        "http://a\nb",
+    ],
 )
 def test_an_address_that_is_none(name: str, url: str) -> None:
     with pytest.raises(ConfigError, match="address") as caught:

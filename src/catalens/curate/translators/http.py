@@ -26,13 +26,20 @@ _REFUSED = (400, 413, 414, 422)
 
 def checked_url(url: str) -> str:
     """An http or https address without a slash at its end.  Raises ConfigError."""
-    parts = urlsplit(url)
-    if parts.username or parts.password:  # not repeated here: it would be in the log
-        raise ConfigError(
-            "the address holds a user or a password; a provider's key goes into the environment", key="url"
-        )
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ConfigError(f"expected an address such as http://127.0.0.1:5000, got {url!r}", key="url")
+    if "@" in url:  # not repeated here: it would be in the log
+        message = "the address holds a user or a password; a provider's key goes into the environment"
+        raise ConfigError(message, key="url")
+    wrong = ConfigError(f"expected an address such as http://127.0.0.1:5000, in ASCII, got {url!r}", key="url")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise wrong from None
+    whole = (
+        parts.scheme in ("http", "https") and parts.hostname and port != 0 and not parts.query and not parts.fragment
+    )
+    if not whole or not url.isascii() or not url.isprintable() or " " in url:
+        raise wrong
     return url.rstrip("/")
 
 
