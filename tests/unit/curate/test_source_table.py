@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.builders.archives import tar_of
 from tests.builders.dumps import jsonl, photo, write
 
 from catalens.core.errors import SourceError
-from catalens.curate.sources import IngestSettings, recognise
+from catalens.curate.sources import IngestSettings, lines, open_source, recognise
 from catalens.curate.sources.columns import find_columns
-from catalens.curate.sources.protocol import Item, Row, Unusable
+from catalens.curate.sources.protocol import Item, Note, Row, Unusable
 from catalens.curate.sources.table import TableSource
+from catalens.curate.sources.window import window
 
 PHOTOS = {f"images/{number}.jpg": photo(number) for number in range(1, 6)}
 
@@ -190,3 +194,75 @@ def test_two_tables_in_a_folder_are_not_guessed_between(tmp_path: Path) -> None:
     assert recognise(tmp_path) == "table"
     with pytest.raises(SourceError, match=r"train\.csv, val\.csv; name the file"):
         TableSource(tmp_path, IngestSettings())
+
+
+URI = f"data:image/jpeg;base64,{base64.b64encode(PHOTOS['images/1.jpg']).decode()}"
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "expected"),
+    [
+        ("items.csv", f'id,image\n7,"{URI}"\n', ["items.csv: row 1: image"]),
+        ("items.csv", f'id,image\n7,"2.jpg|{URI}"\n', ["images/2.jpg", "items.csv: row 1: image[1]"]),
+        ("items.jsonl", jsonl([{"id": 7, "image": [URI, "2.jpg"]}]), ["items.jsonl: row 1: image[0]", "images/2.jpg"]),
+        ("items.jsonl", jsonl([{"id": 7, "image": {"bytes": None, "path": "2.jpg"}}]), ["images/2.jpg"]),
+        ("items.csv", "id,image\n7,\"['1.jpg', '2.jpg']\"\n", ["images/1.jpg", "images/2.jpg"]),
+        ("items.csv", "id,image1,image2\n7,1.jpg,2.jpg\n", ["images/1.jpg", "images/2.jpg"]),
+    ],
+    ids=["data URI", "path and data URI", "list of both", "struct", "list as Python prints it", "two columns"],
+)
+def test_cells_hold_paths_or_photos(tmp_path: Path, name: str, table: str, expected: list[str]) -> None:
+    (row,) = items(tmp_path, table, name=name)
+    assert names(row) == expected
+    for photo_found in row.photos:
+        with photo_found.open() as file:
+            assert file.read() in PHOTOS.values()
+
+
+@pytest.mark.parametrize("as_struct", [False, True], ids=["bytes", "bytes and path"])
+def test_photos_in_cells_wait_on_disk_until_their_product_is_complete(tmp_path: Path, as_struct: bool) -> None:
+    cells = [{"bytes": photo(n), "path": "x.jpg"} if as_struct else photo(n) for n in range(6)]
+    pq.write_table(pa.table({"id": list("abcabc"), "image": cells}), tmp_path / "items.parquet")
+    rows = [item for _, item in TableSource(tmp_path / "items.parquet", IngestSettings()).read(0)]
+    held = [[each.open().read() for each in row.photos] for row in rows if isinstance(row, Row)]
+    assert held == [[photo(n), photo(n + 3)] for n in range(3)]
+    assert all(isinstance(row.photos[0].open, partial) and row.photos[0].open.func is window for row in rows)
+
+
+def test_an_unusual_separator_is_said(tmp_path: Path) -> None:
+    write(tmp_path, {**PHOTOS, "items.csv": "\ufeffid;image;libellé\r\n7;1.jpg;Lait, entier\r\n"})
+    source = TableSource(tmp_path / "items.csv", IngestSettings(category="libellé"))
+    ((_, row),) = source.read(0)
+    assert isinstance(row, Row)
+    assert (row.category, source.remarks[0]) == (("Lait, entier",), "columns are separated by ';'")
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "mac_roman"])
+def test_a_table_in_another_encoding_is_recognised_and_read(tmp_path: Path, encoding: str) -> None:
+    write(tmp_path, {**PHOTOS, "items.csv": "image,label\n1.jpg,café\n".encode(encoding)})
+    name, source = open_source(tmp_path, IngestSettings(encoding=encoding))
+    ((_, row),) = source.read(0)
+    assert isinstance(row, Row)
+    assert (name, row.category) == ("table", ("café",))
+
+
+def test_an_encoding_that_is_none_is_refused() -> None:
+    for encoding in ("utf-9", "rot13", "any"):
+        with pytest.raises(ValueError, match="expected the name of a text encoding"):
+            IngestSettings(encoding=encoding)
+
+
+def test_a_line_that_would_fill_the_memory_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "LONGEST_LINE", 1000)
+    with pytest.raises(SourceError, match=r"items\.jsonl.*longer than 1,000 characters"):
+        items(tmp_path, " " * 2000, name="items.jsonl")
+
+
+def test_photos_may_be_in_a_tar_beside_the_table(tmp_path: Path) -> None:
+    members = [("all/1.jpg", photo(1)), ("all/2.jpg", photo(2)), ("../3.jpg", photo(3))]
+    tar_of(tmp_path / "images.tar.gz", members)
+    write(tmp_path, {"items.csv": "image,label\n1,a\n2.jpg,b\n"})
+    first, second, note = (item for _, item in TableSource(tmp_path, IngestSettings()).read(0))
+    assert (names(first), names(second)) == (["all/1.jpg"], ["all/2.jpg"])
+    assert isinstance(note, Note)
+    assert note.cause == "unsafe name in the archive"
