@@ -44,7 +44,7 @@ class TranslateSettings(Settings):
     provider: str | None = Field(None, description="who is asked; none where not given")
     url: str | None = Field(None, description="the provider's address, where it is one's own server")
     api_key: SecretStr | None = Field(None, description="better in the environment; it is neither logged nor stored")
-    region: str | None = Field(None, description="microsoft: of the resource")
+    region: str | None = Field(None, pattern=r"^[a-z0-9-]+$", description="microsoft: of the resource")
     glossary: Path | None = Field(
         None, description="table with columns source, target, category_id; wins over all else"
     )
@@ -287,7 +287,9 @@ def _open_translator(settings: TranslateSettings, environment: Mapping[str, str]
         return None
     provider = TRANSLATORS.load(settings.provider)
     given = settings.api_key.get_secret_value() if settings.api_key else None
-    key = given or environment.get(provider.key_variable or "") or None
+    key = (given or environment.get(provider.key_variable or "") or "").strip() or None
+    if key and not (key.isascii() and key.isprintable()):  # the error of the HTTP library would show it
+        raise ConfigError("the key holds a line break or a character that is not ASCII", key="api_key")
     options = TranslatorOptions(settings.source, settings.to, settings.url, key, settings.region, settings.timeout_s)
     translator: Translator = provider(options)
     return translator

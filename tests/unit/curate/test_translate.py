@@ -233,6 +233,17 @@ def test_the_key_is_read_from_the_environment_and_stands_nowhere(tmp_path: Path,
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
 
 
+def test_a_key_is_trimmed_and_one_that_is_none_is_not_shown(tmp_path: Path, server: FakeProvider) -> None:
+    catalog = striped_catalog(tmp_path / "shop.catalog", products=8, split=False)
+    settings = TranslateSettings(to="fr", source="en", provider="deepl", url=server.url)
+    run(catalog.path, settings, environment={"DEEPL_API_KEY": f"{KEY}\n"})
+    assert server.requests[0][1]["Authorization"] == f"DeepL-Auth-Key {KEY}"
+    for bad in (f"{KEY}\nX-Header: y", f"{KEY}é"):
+        with pytest.raises(ConfigError, match="the key holds") as caught:
+            run(catalog.path, settings, environment={"DEEPL_API_KEY": bad})
+        assert KEY not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [

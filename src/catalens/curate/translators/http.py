@@ -72,7 +72,7 @@ def post_json(
         raise Refused(f"{place} answers with more than {MAX_ANSWER:,} bytes")
     try:
         return json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Denied(f"{place} answers with something that is not JSON; is it the right --url?") from None
 
 
@@ -98,7 +98,7 @@ def _said(error: urllib.error.HTTPError, secret: str | None) -> str:
         return ""
     try:
         values: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""  # a page for people
     for key in ("error", "message"):  # {"error": "..."}, {"message": "..."}, {"error": {"message": "..."}}
         values = values.get(key, values) if isinstance(values, dict) else values
