@@ -15,7 +15,7 @@ from pathlib import Path
 from catalens.curate.sources import IngestSettings
 from tests.builders.archives import link, tar_of, zip_of
 from tests.builders.broken import GOOD, Broken, set_aside
-from tests.builders.dumps import photo
+from tests.builders.dumps import document, photo
 
 UNSAFE = ("../evil.jpg", "a/../../evil.jpg", "/etc/evil.jpg", "C:\\evil.jpg", "..\\evil.jpg", "x/" * 70 + "1.jpg")
 _END = sum(512 + -(-len(data) // 512) * 512 for data in GOOD.values())  # of the good members in a tar
@@ -191,6 +191,12 @@ BROKEN_ARCHIVES = {
     ),
     "tar.gz, text in it": Broken(_raw("dump.tgz", gzip.compress(b"no tar " * 200)), error="is no tar"),
     "tar.xz, nothing in it": Broken(_raw("dump.txz", lzma.compress(b"")), error="is no tar"),
+    "zip, bson with a wrong checksum": Broken(
+        _changed(
+            lambda root: zip_of(root / "dump.zip", [("test.bson", document(1, None, photo(1)))]), _flip(photo(1), 300)
+        ),
+        error="cannot be read (Bad CRC-32",
+    ),
     "zip, table that leads out": Broken(
         lambda root: zip_of(
             root / "dump.zip",

@@ -162,7 +162,7 @@ def test_no_room_to_unpack_is_said_with_what_to_do(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(tarred, "nameless_file", Full)
     tar_of(tmp_path / "x.tar.gz", [("a/1.jpg", photo(1))])
-    with pytest.raises(SourceError, match="No space left on device.*TMPDIR"):
+    with pytest.raises(SourceError, match=r"No space left on device.*TMPDIR"):
         open_archive(tmp_path / "x.tar.gz")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
+from catalens.core.errors import SourceError
 from catalens.curate.sources.archive import ArchivePath, is_hidden
 from catalens.curate.sources.photos import fingerprint
 from catalens.curate.sources.protocol import Item, Note, Source, storable
@@ -16,6 +17,7 @@ class InsideArchive:
     def __init__(self, reader: Source, top: ArchivePath) -> None:
         archive = top.archive
         self._reader = reader
+        self._name = str(archive.path)
         self._notes = [*archive.notes, *_passed_over(top)]
         self.looks_for, self.uses = reader.looks_for, reader.uses
         self.level_names, self.taxonomy = reader.level_names, reader.taxonomy
@@ -28,8 +30,11 @@ class InsideArchive:
     def read(self, cursor: int) -> Iterator[tuple[int, Item]]:
         before = len(self._notes)
         yield from enumerate(self._notes[cursor:], start=cursor + 1)
-        for after, item in self._reader.read(max(0, cursor - before)):
-            yield after + before, item
+        try:
+            for after, item in self._reader.read(max(0, cursor - before)):
+                yield after + before, item
+        except (OSError, EOFError) as error:  # of a dump that is one damaged member; a photo's is a finding
+            raise SourceError(f"cannot be read ({error})", source=self._name) from None
 
 
 def _passed_over(top: ArchivePath) -> Iterator[Note]:
