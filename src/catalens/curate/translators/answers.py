@@ -37,7 +37,7 @@ def name_of(answer: object, text: str, language: str) -> str:
     name = plain(answer.translate(_UNSEEN))
     if not name:
         raise NoName("the answer is empty")
-    if any(unicodedata.category(character) == "Cc" or character == "\ufffd" for character in name):
+    if any(unicodedata.category(character) in ("Cc", "Cs") or character == "\ufffd" for character in name):
         raise NoName("the answer holds characters that are no text")
     if len(name) > LONGER * len(text) + LONGER_BY:
         raise NoName(f"the answer has {len(name):,} characters")
