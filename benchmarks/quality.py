@@ -27,23 +27,6 @@ from catalens.core.image import decode
 from catalens.core.quality import FLAGS, Quality, measure
 from quality_damage import DAMAGES, Pixels, cluttered, cut, jpeg, placeholder
 
-# flag -> its score, and whether more of it is worse
-SCORES = {
-    "blurred": ("edge_width_px", 1),
-    "dark": ("brightness", -1),
-    "over-exposed": ("burnt", 1),
-    "low contrast": ("contrast", -1),
-    "tiny": ("short_side_px", -1),
-    "odd aspect": ("aspect", 1),
-    "blank": ("detail", -1),
-    "placeholder": ("two_tone", 1),
-    "heavy border": ("border", 1),
-    "busy background": ("busy", 1),
-    "text heavy": ("text", 1),
-    "greyscale": ("chroma", -1),
-    "small subject": ("subject", -1),
-    "cut short": ("missing", 1),
-}
 PLACEHOLDER_SIZES = ((60, 80), (128, 128), (180, 180), (500, 500), (800, 600))
 
 
@@ -101,9 +84,10 @@ def damages(samples: dict[str, list[Pixels]]) -> Iterator[str]:
 
 def compare(flag: str, worse: Sequence[Quality], clean: Sequence[Quality]) -> str:
     """ "AUROC, share flagged" of damaged photos against untouched ones."""
-    field, sign = SCORES[flag]
+    rule = FLAGS[flag]
+    sign = 1 if rule.above else -1
     bad, good = (
-        np.array([sign * score for quality in qualities if (score := getattr(quality, field)) is not None])
+        np.array([sign * score for quality in qualities if (score := getattr(quality, rule.score)) is not None])
         for qualities in (worse, clean)
     )
     flagged = sum(flag in quality.flags for quality in worse) / len(worse)
@@ -128,7 +112,7 @@ def untouched(name: str, places: Sequence[Path | tuple[Path, str]], sheets: Path
         for flag in quality.flags:
             counts[flag] += 1
             if sheets and len(shown[flag]) < 60:
-                shown[flag].append((image, f"{getattr(quality, SCORES[flag][0]):.3g}"))
+                shown[flag].append((image, f"{getattr(quality, FLAGS[flag].score):.3g}"))
     for flag, pictures in shown.items():
         if sheets and pictures:
             sheet(pictures, sheets / f"{name}-{flag}.png".replace(" ", "_"))

@@ -10,10 +10,10 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 
+from catalens.core import quality_file
 from catalens.core.image import RgbImage
 from catalens.core.quality_backdrop import backdrop, busy
 from catalens.core.quality_border import border
-from catalens.core.quality_file import ends_early, missing
 from catalens.core.quality_graphics import text, two_tone
 from catalens.core.quality_sharpness import edge_width
 from catalens.core.quality_windows import cell_spread, luma, planes, quantile, reduced
@@ -39,7 +39,7 @@ class Thresholds:
     heavy_border: float = 0.15  # border above
     busy_background: float = 0.85  # busy above
     text_heavy: float = 0.08  # text above
-    greyscale: float = 1.0  # chroma at most
+    greyscale: float = 1.0  # chroma below
     small_subject: float = 0.04  # subject below
     cut_short: float = 0.02  # missing above; or, given the file, a JPEG without its end marker
 
@@ -86,22 +86,31 @@ class Quality:
     flags: tuple[str, ...]
 
 
-FLAGS = (
-    "blurred",
-    "dark",
-    "over-exposed",
-    "low contrast",
-    "tiny",
-    "odd aspect",
-    "blank",
-    "placeholder",
-    "heavy border",
-    "busy background",
-    "text heavy",
-    "greyscale",
-    "small subject",
-    "cut short",
-)
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A flag is raised where the field `score` of `Quality` is above, or below, the field `limit` of `Thresholds`."""
+
+    score: str
+    limit: str
+    above: bool
+
+
+FLAGS = {
+    "blurred": Rule("edge_width_px", "blurred", above=True),
+    "dark": Rule("brightness", "dark", above=False),
+    "over-exposed": Rule("burnt", "over_exposed", above=True),
+    "low contrast": Rule("contrast", "low_contrast", above=False),
+    "tiny": Rule("short_side_px", "tiny", above=False),
+    "odd aspect": Rule("aspect", "odd_aspect", above=True),
+    "blank": Rule("detail", "blank", above=False),
+    "placeholder": Rule("two_tone", "placeholder", above=True),
+    "heavy border": Rule("border", "heavy_border", above=True),
+    "busy background": Rule("busy", "busy_background", above=True),
+    "text heavy": Rule("text", "text_heavy", above=True),
+    "greyscale": Rule("chroma", "greyscale", above=False),
+    "small subject": Rule("subject", "small_subject", above=False),
+    "cut short": Rule("missing", "cut_short", above=True),
+}
 DEFAULT = Thresholds()
 
 
@@ -130,32 +139,23 @@ def measure(image: RgbImage, *, data: bytes | None = None, thresholds: Threshold
         busy=busy(plane),
         subject=around.subject,
         text=text(plane),
-        missing=missing(image),
+        missing=quality_file.missing(image),
         flags=(),
     )
-    flagged = _judge(scores, thresholds, cut=data is not None and ends_early(data))
-    return replace(scores, flags=tuple(flag for flag in FLAGS if flagged[flag]))
+    return replace(
+        scores, flags=judge(scores, thresholds, ends_early=data is not None and quality_file.ends_early(data))
+    )
 
 
-def _judge(scores: Quality, limits: Thresholds, *, cut: bool) -> dict[str, bool]:
-    """What each threshold says of the scores."""
-    return {
-        "blurred": _above(scores.edge_width_px, limits.blurred),
-        "dark": scores.brightness < limits.dark,
-        "over-exposed": _above(scores.burnt, limits.over_exposed),
-        "low contrast": scores.contrast < limits.low_contrast,
-        "tiny": scores.short_side_px < limits.tiny,
-        "odd aspect": scores.aspect > limits.odd_aspect,
-        "blank": scores.detail < limits.blank,
-        "placeholder": _above(scores.two_tone, limits.placeholder),
-        "heavy border": scores.border > limits.heavy_border,
-        "busy background": scores.busy > limits.busy_background,
-        "text heavy": _above(scores.text, limits.text_heavy),
-        "greyscale": scores.chroma <= limits.greyscale,
-        "small subject": scores.subject is not None and scores.subject < limits.small_subject,
-        "cut short": cut or scores.missing > limits.cut_short,
-    }
+def judge(scores: Quality, thresholds: Thresholds, *, ends_early: bool = False) -> tuple[str, ...]:
+    """The flags that the scores earn, in the order of `FLAGS`; a score that cannot be told earns none.
 
-
-def _above(score: float | None, limit: float) -> bool:
-    return score is not None and score > limit
+    `ends_early` is what the file says of itself: it is cut short, whatever the pixels look like.
+    """
+    raised = []
+    for flag, rule in FLAGS.items():
+        score, limit = getattr(scores, rule.score), getattr(thresholds, rule.limit)
+        beyond = score is not None and (score > limit if rule.above else score < limit)
+        if beyond or (flag == "cut short" and ends_early):
+            raised.append(flag)
+    return tuple(raised)

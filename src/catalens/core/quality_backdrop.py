@@ -55,7 +55,8 @@ def backdrop(colours: Planes) -> Backdrop:
 def busy(plane: Plane) -> float:
     """Share of the outer eighth of a photo in which luma changes, in [0, 1].
 
-    On a copy of 64 pixels, where a carpet is plain and a shelf is not.  High also where the product leaves no background.
+    On a copy of 64 pixels, where a carpet is plain and a shelf is not.  High also where the product leaves no
+    background.
     """
     cells = cell_spread(coarse(plane, _COARSE), _CELL) >= _TEXTURED
     depth = max(1, round(_RING * min(cells.shape)))
