@@ -136,7 +136,8 @@ class Web:
             before(str(target))
             response = self._request(target, headers or {}, url)
             try:
-                names = {name.decode("latin-1").lower(): text.decode("latin-1") for name, text in response.headers}
+                # UTF-8 is what a redirect to a path with accents may come in, though RFC 9110 asks for ASCII
+                names = {name.decode().lower(): text.decode("utf-8", "replace") for name, text in response.headers}
                 if response.status in _REDIRECTS and "location" in names:
                     target = _parse(names["location"], base=target)
                     continue

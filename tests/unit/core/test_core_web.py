@@ -5,16 +5,18 @@ from __future__ import annotations
 import gzip
 import os
 import ssl
+import sys
 import time
 import zlib
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from tests.builders.webserver import LocalServer, Names, Relay, Reply
 
 from catalens.core.dial import look_up
-from catalens.core.errors import FetchError
+from catalens.core.errors import FetchError, MissingExtra
 from catalens.core.web import USER_AGENT, Limits, Web
 
 PUBLIC = "93.184.216.34"
@@ -44,6 +46,13 @@ def test_a_photo_is_fetched(server: LocalServer) -> None:
     assert (headers["Host"], headers["User-Agent"]) == ("shop.example", USER_AGENT)
     assert headers["Accept-Encoding"] == "identity"
     assert "Catalens/" in USER_AGENT
+
+
+def test_without_httpx_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    monkeypatch.delitem(sys.modules, "catalens.core.web")
+    with pytest.raises(MissingExtra, match=r"catalens\[web\]"):
+        import_module("catalens.core.web")
 
 
 def test_a_connection_is_kept(server: LocalServer) -> None:
@@ -158,6 +167,16 @@ def test_redirects_are_followed_and_told_to_who_asks(server: LocalServer) -> Non
     assert asked == ["http://shop.example/a", "http://shop.example/b?x=1", "http://cdn.example/photo.jpg"]
     assert fetched.url == asked[-1]
     assert relay.called[-1] == ("8.8.8.8", 80)
+
+
+def test_a_redirect_may_hold_accents(server: LocalServer) -> None:
+    server.routes |= {
+        "/a": Reply(status=301, headers={"Location": "/caf\u00e9 1.jpg".encode().decode("latin-1")}),
+        "/caf%C3%A9%201.jpg": Reply(b"photo"),
+    }
+    web, *_ = world(server, {"shop.example": [PUBLIC]})
+    with web:
+        assert web.get("http://shop.example/a", max_bytes=99).url == "http://shop.example/caf%C3%A9%201.jpg"
 
 
 def test_redirects_have_an_end(server: LocalServer) -> None:

@@ -103,7 +103,7 @@ def _verified(file: RemoteFile, part: Path) -> str:
 def _version_of(answer: Answer) -> str | None:
     """What a server calls this version of the file, fit for If-Range: a weak ETag is not (RFC 9110, 13.1.5)."""
     tag = answer.headers.get("etag", "")
-    return tag if tag.startswith('"') else answer.headers.get("last-modified")
+    return tag if tag.startswith('"') and tag.isascii() else answer.headers.get("last-modified")
 
 
 def _starts_at(answer: Answer) -> int | None:

@@ -28,7 +28,7 @@ from catalens.curate.sources.table import TableSource
 if TYPE_CHECKING:
     from catalens.curate.fetch.downloads import Kept
 
-AHEAD = 4  # rows for every connection that may be under way or waiting to be written; bounds the memory
+AHEAD = 64  # rows for every connection that may be under way: a list is often sorted by host, and hosts take turns
 # compared in lower case without "_", "-" and spaces; a number may follow: image_url_1, image_url_2
 _URL_COLUMN = re.compile(
     r"(?:(?:additional)?(?:image|photo|picture|img)s?)?(?:urls?|links?|uri)\d*|(?:image|img)src\d*"
