@@ -84,11 +84,12 @@ def test_the_same_issues_as_cleanlab(count: int, classes: int, noise: float, pru
         from cleanlab.filter import find_label_issues
     except ImportError:
         pytest.skip("cleanlab is not installed")
-    labels, _, p = noisy(count, classes, noise=noise, seed=classes)
+    labels, _, p = noisy(count, classes, noise=noise, seed=classes, sharp=8)
     theirs = find_label_issues(labels, p, filter_by=PRUNE[prune], n_jobs=1)
     mine = find(labels, in_blocks(p), classes=classes, prune=prune).issue
-    # which of several equal remainders is rounded up, and our bound on confident classes, are all that differs
-    assert (mine & theirs).sum() / (mine | theirs).sum() > 0.9
+    # which of several equal remainders of the joint is rounded up is not the same; with 30 items a class it counts most
+    assert (mine & theirs).sum() / (mine | theirs).sum() > (0.8 if count < 100 * classes else 0.95)
+    assert abs(int(mine.sum()) - int(theirs.sum())) <= 0.02 * count
 
 
 @pytest.mark.parametrize("prune", PRUNE)
