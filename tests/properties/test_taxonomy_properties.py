@@ -233,3 +233,11 @@ def test_a_damaged_parquet_is_a_tree_or_an_error(place: int, patch: bytes, cut: 
         place %= len(data)
         path.write_bytes(data[:place] if cut else data[:place] + patch + data[place + len(patch) :])
         read_or_error(path)
+
+
+def test_a_column_name_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "taxonomy.parquet"
+    pq.write_table(pa.table(GOOD | {"name.fr": ["A"]}), path, compression="none", store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"name.fr", b"name.\xff\xfe"))
+    with pytest.raises(TaxonomyError, match="cannot be read as a Parquet table"):
+        Taxonomy.read(path)

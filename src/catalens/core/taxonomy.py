@@ -256,7 +256,10 @@ class Taxonomy:
         """Raises TaxonomyError."""
         try:
             return cls.from_table(pq.read_table(path))
-        except (OSError, pa.ArrowException) as error:
+        except TaxonomyError as error:
+            raise TaxonomyError(error.message, source=str(path), key=error.key) from None
+        # ValueError: names of columns that are not UTF-8
+        except (OSError, ValueError, pa.ArrowException) as error:
             raise TaxonomyError(f"cannot be read as a Parquet table ({error})", source=str(path)) from None
 
 
