@@ -104,6 +104,10 @@ class Web:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of all connections."""
         self._pool.close()
 
     def get(self, url: str, *, max_bytes: int, before: Callable[[str], None] = anywhere) -> Fetched:

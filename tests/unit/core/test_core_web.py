@@ -66,7 +66,8 @@ def test_a_connection_is_kept(server: LocalServer) -> None:
 # forms that the system itself takes for addresses; none of these asks a name server
 @pytest.mark.parametrize(
     "host",
-    ["127.0.0.1", "127.0.0.1.", "2130706433", "0x7f000001", "0x7f.1", "017700000001", "127.1", "0", "10.0.0.1",
+    ["localhost", "LocalHost.", "127.0.0.1", "127.0.0.1.", "2130706433", "0x7f000001", "0x7f.1", "017700000001",
+     "127.1", "0", "10.0.0.1",
      "169.254.169.254", "2852039166", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[0:0:0:0:0:0:0:1]",
      "[64:ff9b::7f00:1]", "[fe80::1]", "[fd00:ec2::254]", "[2002:7f00:1::]", "127。0。0。1"],
 )  # fmt: skip
@@ -77,6 +78,7 @@ def test_no_spelling_of_a_private_address_is_called(server: LocalServer, scheme:
         web.get(f"{scheme}://{host}/", max_bytes=99)
     assert caught.value.cause == "address not allowed"
     assert caught.value.source == f"{scheme}://{host}/"
+    assert server.asked == []
     assert relay.called == []
 
 

@@ -171,6 +171,9 @@ def test_an_archive_is_unpacked(tmp_path: Path, kind: str) -> None:
         ("bomb.zip", zipped({"a": bytes(10_000_000)})),
         ("bomb.tar.gz", tarred({"a": bytes(10_000_000)})),
         ("out.tar.gz", tarred({"../../out.jpg": photo(1)})),
+        ("root.tar.gz", tarred({"/tmp/catalens-out.jpg": photo(1)})),
+        ("out.zip", zipped({"a.jpg": photo(2), "../../out.jpg": photo(1)})),
+        ("root.zip", zipped({"/tmp/catalens-out.jpg": photo(1)})),
         ("cut.zip", zipped({"a": photo(1)})[:-10]),
         ("cut.tar.gz", tarred({"a": photo(1) * 50})[:-200]),
         ("text.zip", b"this is no archive"),
@@ -186,15 +189,6 @@ def test_an_archive_that_is_not_what_it_should_be_leaves_nothing(tmp_path: Path,
         unpack([archive], tmp_path / "in" / "data", silent)
     assert caught.value.source == str(archive)
     assert [file.name for file in tmp_path.rglob("*") if file.is_file()] == [name]
-
-
-def test_names_that_lead_out_of_a_zip_stay_inside(tmp_path: Path) -> None:
-    archive = tmp_path / "in" / "out.zip"
-    archive.parent.mkdir()
-    archive.write_bytes(zipped({"../../out.jpg": photo(1), "/abs.jpg": photo(2)}))
-    unpack([archive], tmp_path / "in" / "data", silent)
-    assert sorted(file.name for file in (tmp_path / "in" / "data").rglob("*")) == ["abs.jpg", "out.jpg"]
-    assert not (tmp_path / "out.jpg").exists()
 
 
 @pytest.mark.parametrize("name", datasets())

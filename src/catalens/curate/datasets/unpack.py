@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 from catalens.core.durable import replacing_folder
 from catalens.core.errors import SourceError
@@ -25,35 +27,40 @@ def unpack(archives: Sequence[Path], folder: Path, progress: Progress) -> None:
     with replacing_folder(folder) as partial:
         for archive in archives:
             try:
-                if archive.suffix.lower() == ".zip":
-                    _unzip(archive, partial, progress)
-                else:
-                    _untar(archive, partial, progress)
+                _unpack(archive, partial, progress)
             except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, RuntimeError) as error:
                 message = f"cannot be unpacked ({error}); delete it, and it will be fetched again"
                 raise SourceError(message, source=str(archive)) from None
 
 
-def _unzip(archive: Path, folder: Path, progress: Progress) -> None:
+def _unpack(archive: Path, folder: Path, progress: Progress) -> None:
+    top, size = folder.resolve(), 0
+    members = _zipped(archive) if archive.suffix.lower() == ".zip" else _tarred(archive)
+    for number, (name, bytes_, content) in enumerate(members, start=1):
+        size += bytes_
+        if size > MOST_TIMES * archive.stat().st_size:
+            raise SourceError(f"holds more than {MOST_TIMES} times its own size, {size:,} bytes", source=str(archive))
+        path = (top / name).resolve()
+        if not path.is_relative_to(top):
+            raise SourceError(f"holds a file that leads out of it: {name!r}", source=str(archive))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with content, path.open("wb") as target:
+            shutil.copyfileobj(content, target)
+        progress(number, None, f"files of {archive.name}")
+
+
+def _zipped(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
+    """(name, bytes, content) of every file."""
     with zipfile.ZipFile(archive) as packed:
-        members = packed.infolist()
-        _refuse_bombs(archive, sum(member.file_size for member in members))
-        for number, member in enumerate(members, start=1):
-            packed.extract(member, folder)  # takes "..", drives and roots out of names
-            progress(number, len(members), f"files of {archive.name}")
+        for member in packed.infolist():
+            if not member.is_dir():
+                yield member.filename, member.file_size, packed.open(member)
 
 
-def _untar(archive: Path, folder: Path, progress: Progress) -> None:
-    size = 0
+def _tarred(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
+    """(name, bytes, content) of every file; links and devices are passed over."""
     with tarfile.open(archive) as packed:
-        for number, member in enumerate(packed, start=1):
-            size += member.size
-            _refuse_bombs(archive, size)
-            if member.isfile() or member.isdir():
-                packed.extract(member, folder, filter="data")
-            progress(number, None, f"files of {archive.name}")
-
-
-def _refuse_bombs(archive: Path, unpacked: int) -> None:
-    if unpacked > MOST_TIMES * archive.stat().st_size:
-        raise SourceError(f"holds {unpacked:,} bytes, more than {MOST_TIMES} times its own size", source=str(archive))
+        for member in packed:
+            content = packed.extractfile(member) if member.isfile() else None
+            if content is not None:
+                yield member.name, member.size, content

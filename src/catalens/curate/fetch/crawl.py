@@ -49,7 +49,7 @@ class Crawl:
     def __exit__(self, *error: object) -> None:
         self._stop.set()
         self._pool.shutdown(cancel_futures=True)
-        self._web.__exit__(None, None, None)
+        self._web.close()
 
     def submit(self, url: str) -> Future[Kept]:
         """What will be known of a URL: from disk at once, else when its host's turn has come.  For one thread."""

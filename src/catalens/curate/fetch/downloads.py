@@ -41,13 +41,14 @@ class Downloads:
     def find(self, url: str, *, max_bytes: int) -> Kept | None:
         """What an earlier run left; None if the URL is to be fetched: also one that was too large for a lower limit."""
         record = _read(self._path(url, "json"))
-        if record is None or record.get("url") != url:
+        if record.get("url") != url:
             return None
-        if record["outcome"] == FAILED:
-            return Kept(None, record["cause"], record["detail"]) if record["max_bytes"] >= max_bytes else None
+        if record.get("outcome") == FAILED:
+            known = record.get("max_bytes", 0) >= max_bytes
+            return Kept(None, str(record.get("cause")), str(record.get("detail"))) if known else None
         photo = self._path(url, "photo")
         try:
-            whole = photo.stat().st_size == record["bytes"]
+            whole = photo.stat().st_size == record.get("bytes")
         except OSError:
             return None
         return Kept(photo) if whole else None
@@ -78,10 +79,10 @@ class Downloads:
         return self.folder / name[:2] / f"{name}.{kind}"
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    """A record; None where there is none, or none that can be read: the URL is then fetched again."""
+def _read(path: Path) -> dict[str, Any]:
+    """A record; empty where there is none, or none that can be read: the URL is then fetched again."""
     try:
         record = json.loads(path.read_bytes())
     except (OSError, ValueError):
-        return None
-    return record if isinstance(record, dict) and record.get("outcome") in (FETCHED, FAILED) else None
+        return {}
+    return record if isinstance(record, dict) else {}
