@@ -17,6 +17,7 @@ from catalens.curate.journal import Journal, Part
 from catalens.curate.sources import open_source
 from catalens.curate.sources.protocol import IngestSettings, Note, Source, Unusable, storable
 
+TOLD_EVERY = 16  # items; a bar on a terminal takes its time
 # settings that do not change what is read; the key has the format
 _NOT_CONTENT = {"format", "threads", "workers", "web", "overwrite", "restart"}
 
@@ -58,12 +59,14 @@ def read_parts(reader: Source, journal: Journal, settings: IngestSettings, progr
             for product in table["product_id"].to_pylist():
                 seen.add(product)
         progress(cursor, reader.total, f"{len(seen):,} products")
-        for cursor, item in checked(reader.read(journal.cursor), settings):
+        for number, (cursor, item) in enumerate(checked(reader.read(journal.cursor), settings)):
             take(item, part, seen)
-            progress(cursor, reader.total, f"{len(seen):,} products")
+            if number % TOLD_EVERY == 0:
+                progress(cursor, reader.total, f"{len(seen):,} products")
             if part.full:
                 journal.seal(part, cursor, done=False)
                 part = journal.next_part()
+        progress(cursor, reader.total, f"{len(seen):,} products")
     journal.seal(part, cursor, done=True)
 
 
