@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from catalens.core.catalog import Catalog
 from catalens.core.config import Settings
@@ -29,23 +29,22 @@ DROPPED = "category dropped"
 
 
 class EditSettings(Settings):
-    """What to change, in this order: the whole tree (`taxonomy`), the rows of `edits`, then `rename` ("ID=NAME"),
-    `merge` ("A,B=C"), `drop`, `move` ("ID=PARENT", nothing behind "=" for the top), `roll_up` (a level's number from 1
-    at the top, or its name) and `level_names`.
+    """What to change, in the order of the fields.
 
-    A category is named by its id; by its name, or its path of names, where only one has it.  Products that lose their
-    category stay without one (`unfile`) or are set aside.
+    A category is named by its id; by its name, or its path of names, where only one has it.
     """
 
-    taxonomy: Path | None = None
-    edits: Path | None = None
-    rename: tuple[str, ...] = ()
-    merge: tuple[str, ...] = ()
-    drop: tuple[str, ...] = ()
-    move: tuple[str, ...] = ()
-    roll_up: str | None = None
-    level_names: tuple[str, ...] = ()
-    dropped: Literal["unfile", "set_aside"] = "unfile"
+    taxonomy: Path | None = Field(None, description="this tree instead: a CSV of ids and names, or a taxonomy.parquet")
+    edits: Path | None = Field(None, description="a table with columns action, category and target")
+    rename: tuple[str, ...] = Field((), description='"ID=NAME"')
+    merge: tuple[str, ...] = Field((), description='"A,B=C": the products of A and B go to C')
+    drop: tuple[str, ...] = Field((), description="ids")
+    move: tuple[str, ...] = Field((), description='"ID=PARENT", nothing behind the "=" for the top')
+    roll_up: str | None = Field(None, description="the level to be the deepest: its number from 1 at the top, or name")
+    level_names: tuple[str, ...] = Field((), description="from the top")
+    dropped: Literal["unfile", "set_aside"] = Field(
+        "unfile", description="products that lose their category are kept without one, or set aside"
+    )
 
     @field_validator("rename", "merge", "drop", "move", mode="before")
     @classmethod
