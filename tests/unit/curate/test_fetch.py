@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from catalens.core.web import USER_AGENT, Fetched, Web
 from catalens.curate.fetch.crawl import Crawl
 from catalens.curate.fetch.downloads import Downloads
 from catalens.curate.fetch.hold import hold
-from catalens.curate.fetch.polite import LONGEST_WAIT_S, PoliteWeb
+from catalens.curate.fetch.polite import GIVE_UP_AFTER, LONGEST_WAIT_S, PoliteWeb
 from catalens.curate.fetch.settings import WebSettings
 
 MAX = 10_000
@@ -165,6 +166,29 @@ def test_a_host_that_asks_for_an_hour_is_left_alone(server: LocalServer) -> None
         assert (caught.value.cause, caught.value.again) == ("fetch failed: host asks to wait", "later")
     assert sum(clock.waits) < LONGEST_WAIT_S
     assert server.paths() == ["/robots.txt", "/a.jpg"]
+
+
+def test_a_host_that_never_answers_is_given_up(server: LocalServer) -> None:
+    server.routes |= {f"/down/{number}": Reply(status=503) for number in range(30)}
+    web = polite(server, Clock(), attempts=2)
+    causes = []
+    for number in range(30):
+        with pytest.raises(FetchError) as caught:
+            web.get(f"{server.url}/down/{number}", max_bytes=MAX)
+        causes.append(caught.value.cause)
+    late = "fetch failed: host does not answer"
+    assert causes == ["fetch failed: HTTP 503"] * GIVE_UP_AFTER + [late] * (30 - GIVE_UP_AFTER)
+    assert len(server.paths()) == 1 + 2 * GIVE_UP_AFTER
+
+
+def test_a_host_that_answers_now_and_then_is_not_given_up(server: LocalServer) -> None:
+    server.routes |= {f"/{number}.jpg": Reply(photo(number), 503 if number % 5 else 200) for number in range(40)}
+    web = polite(server, Clock(), attempts=1)
+    fetched = []
+    for number in range(40):
+        with suppress(FetchError):
+            fetched.append(web.get(f"{server.url}/{number}.jpg", max_bytes=MAX).data)
+    assert fetched == [photo(number) for number in range(0, 40, 5)]
 
 
 def test_a_stop_ends_the_waiting(server: LocalServer) -> None:

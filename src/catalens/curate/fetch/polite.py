@@ -15,6 +15,7 @@ from catalens.curate.fetch.settings import WebSettings
 
 BACK_OFF_S = 1.0  # before the second attempt, doubled before each other
 LONGEST_WAIT_S = 120.0  # for one request; a host that asks for more is left for another run
+GIVE_UP_AFTER = 10  # requests in a row to a host that had no answer: the others are left for another run
 ROBOTS_BYTES = 2**20  # RFC 9309 asks to read at least half of it
 BLOCKED = "blocked by robots.txt"
 
@@ -27,6 +28,7 @@ class _Host:
         self.robots: Robots | FetchError | None = None  # None: not asked yet
         self.next_at = 0.0  # when the next request may be made
         self.closed_until = 0.0  # what the host asked for
+        self.misses = 0  # requests in a row that had no answer after all attempts
 
 
 class PoliteWeb:
@@ -55,13 +57,21 @@ class PoliteWeb:
         attempt = 1
         while True:
             try:
-                return fetch()
+                fetched = fetch()
             except FetchError as error:
                 if error.wait_s:
                     self._host(url).closed_until = self._clock() + error.wait_s
-                if error.again != "soon" or attempt == self._settings.attempts:
+                if error.again == "never":  # that is an answer
+                    self._host(url).misses = 0
+                if error.again != "soon":
                     raise
-            # full jitter: hosts that were asked together are not asked again together
+                if attempt == self._settings.attempts:
+                    self._host(url).misses += 1
+                    raise
+            else:
+                self._host(url).misses = 0
+                return fetched
+            # half of it by chance: what was asked together is not asked again together
             self._pause(BACK_OFF_S * 2 ** (attempt - 1) * (0.5 + self._chance() / 2), url)
             attempt += 1
 
@@ -78,6 +88,9 @@ class PoliteWeb:
                 asked = f"{parts.netloc} asks for {robots.delay_s:,.0f} s between two requests"
                 raise FetchError(asked, cause=BLOCKED, source=url)
             delay = max(delay, robots.delay_s)
+        if host.misses >= GIVE_UP_AFTER:
+            asked = f"{parts.netloc} did not answer {host.misses} requests in a row"
+            raise FetchError(asked, cause="fetch failed: host does not answer", source=url)
         with host.lock:
             now = self._clock()
             if host.closed_until - now > LONGEST_WAIT_S:
