@@ -28,14 +28,14 @@ _STRUCTURE = 20  # levels of luma within a cell: more than JPEG's noise
 class Thresholds:
     """A photo is flagged where its score is beyond one of these.  Units are those of `Quality`."""
 
-    blurred: float = 2.6  # edge_width_px above
+    blurred: float = 3.0  # edge_width_px above
     dark: float = 125.0  # brightness below
     over_exposed: float = 0.1  # burnt above
     low_contrast: float = 50.0  # contrast below
     tiny: int = 48  # short_side_px below
     odd_aspect: float = 3.0  # aspect above
     blank: float = 0.015  # detail below
-    placeholder: float = 0.97  # two_tone above
+    placeholder: float = 0.93  # two_tone above
     heavy_border: float = 0.15  # border above
     busy_background: float = 0.85  # busy above
     text_heavy: float = 0.08  # text above

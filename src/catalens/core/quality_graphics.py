@@ -9,6 +9,7 @@ from catalens.core.quality_windows import Mask, Plane, centred, coarse, counts, 
 
 LEAST_SIDE = 128  # pixels of the longer side; on a thumbnail letters and jewellery look alike
 _MOST_INK = 1 / 3  # of the area; what covers more is a product
+_RIPPLE = 4  # levels of JPEG in what was drawn flat
 
 _STROKE = 8  # pixels, the widest stroke of a letter that is seen at one scale
 _LINE = 48  # pixels along a line of text
@@ -37,7 +38,8 @@ def two_tone(image: RgbImage, plane: Plane) -> float | None:
         return 0.0
     step = spread(grey)
     edge = centred(np.maximum, centred(np.maximum, step >= 0.35 * depth, 3, 0), 3, 1)
-    flat = (away >= 0.8 * depth) & (step <= 0.12 * depth)
+    level = int(np.convolve(np.bincount(away[ink], minlength=256), np.ones(9), "same").argmax())
+    flat = np.maximum(np.abs(away - level), step) <= 0.04 * depth + _RIPPLE
     drawn = (edge | flat)[ink] & (_off_line(image, away, ink) <= 0.12 * depth + 10)
     return float(np.count_nonzero(drawn) / inked)
 
