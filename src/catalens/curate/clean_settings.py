@@ -13,13 +13,15 @@ class CleanSettings(Settings):
     """What to clean."""
 
     require: tuple[str, ...] = Field(
-        (), description="what every product must have: category, seller, group, split, or an attribute"
+        default=(), description="what every product must have: category, seller, group, split, or an attribute"
     )
-    min_products: int = Field(0, ge=0, description="a category with fewer is small")
+    min_products: int = Field(default=0, ge=0, description="a category with fewer is small")
     small_categories: Literal["keep", "drop", "merge"] = Field(
-        "keep", description="keep them, set their products aside, or merge them into their parent"
+        default="keep", description="keep them, set their products aside, or merge them into their parent"
     )
-    other_name: str = Field("Other {parent}", min_length=1, description="what several small siblings are called then")
+    other_name: str = Field(
+        default="Other {parent}", min_length=1, description="what several small siblings are called then"
+    )
 
     @field_validator("require", mode="before")
     @classmethod
@@ -37,5 +39,5 @@ class IngestCleanSettings(CleanSettings):
     """What to clean in a dump, whose products may say a category that is no leaf of the taxonomy."""
 
     unknown_category: Literal["keep", "set_aside"] = Field(
-        "keep", description="keep its products without a category, or set them aside"
+        default="keep", description="keep its products without a category, or set them aside"
     )

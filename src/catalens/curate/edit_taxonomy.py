@@ -34,16 +34,20 @@ class EditSettings(Settings):
     A category is named by its id; by its name, or its path of names, where only one has it.
     """
 
-    taxonomy: Path | None = Field(None, description="this tree instead: a CSV of ids and names, or a taxonomy.parquet")
-    edits: Path | None = Field(None, description="a table with columns action, category and target")
-    rename: tuple[str, ...] = Field((), description='"ID=NAME"')
-    merge: tuple[str, ...] = Field((), description='"A,B=C": the products of A and B go to C')
-    drop: tuple[str, ...] = Field((), description="ids")
-    move: tuple[str, ...] = Field((), description='"ID=PARENT", nothing behind the "=" for the top')
-    roll_up: str | None = Field(None, description="the level to be the deepest: its number from 1 at the top, or name")
-    level_names: tuple[str, ...] = Field((), description="from the top")
+    taxonomy: Path | None = Field(
+        default=None, description="this tree instead: a CSV of ids and names, or a taxonomy.parquet"
+    )
+    edits: Path | None = Field(default=None, description="a table with columns action, category and target")
+    rename: tuple[str, ...] = Field(default=(), description='"ID=NAME"')
+    merge: tuple[str, ...] = Field(default=(), description='"A,B=C": the products of A and B go to C')
+    drop: tuple[str, ...] = Field(default=(), description="ids")
+    move: tuple[str, ...] = Field(default=(), description='"ID=PARENT", nothing behind the "=" for the top')
+    roll_up: str | None = Field(
+        default=None, description="the level to be the deepest: its number from 1 at the top, or name"
+    )
+    level_names: tuple[str, ...] = Field(default=(), description="from the top")
     dropped: Literal["unfile", "set_aside"] = Field(
-        "unfile", description="products that lose their category are kept without one, or set aside"
+        default="unfile", description="products that lose their category are kept without one, or set aside"
     )
 
     @field_validator("rename", "merge", "drop", "move", mode="before")

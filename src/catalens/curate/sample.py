@@ -29,12 +29,14 @@ NOT_SAMPLED = "not in the sample"
 class SampleSettings(Settings):
     """What to take.  The steps are done in the order of the fields."""
 
-    min_class: int | None = Field(None, ge=1, description="only categories with that many products or more")
-    max_class: int | None = Field(None, ge=1, description="only categories with that many products or fewer")
-    balanced: int | None = Field(None, ge=1, description="of each category; those with fewer are left out")
-    cap: int | None = Field(None, ge=1, description="of each category at most; those with fewer are taken whole")
-    products: int | None = Field(None, ge=1, description="of all that is left, each with the same chance")
-    seed: int = Field(0, description="another number, another sample")
+    min_class: int | None = Field(default=None, ge=1, description="only categories with that many products or more")
+    max_class: int | None = Field(default=None, ge=1, description="only categories with that many products or fewer")
+    balanced: int | None = Field(default=None, ge=1, description="of each category; those with fewer are left out")
+    cap: int | None = Field(
+        default=None, ge=1, description="of each category at most; those with fewer are taken whole"
+    )
+    products: int | None = Field(default=None, ge=1, description="of all that is left, each with the same chance")
+    seed: int = Field(default=0, description="another number, another sample")
 
     @model_validator(mode="after")
     def _something_to_do(self) -> SampleSettings:
