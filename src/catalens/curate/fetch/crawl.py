@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 from collections import Counter, defaultdict, deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from urllib.parse import urlsplit
 
 from catalens.core.errors import FetchError
 from catalens.core.formats import is_photo
 from catalens.core.web import Limits, Web
 from catalens.curate.fetch.downloads import Downloads, Kept
-from catalens.curate.fetch.polite import PoliteWeb
+from catalens.curate.fetch.polite import PoliteWeb, origin
 from catalens.curate.fetch.settings import WebSettings
 
 NOT_A_PHOTO = "not a photo"
@@ -61,7 +60,7 @@ class Crawl:
         if kept is not None:
             future.set_result(kept)
             return future
-        host = _host(url)
+        host = origin(url)
         with self._lock:
             self._under_way[url] = future
             self._pending[host].append((url, future))
@@ -110,11 +109,3 @@ class Crawl:
     def _count(self, what: str) -> None:
         with self._lock:
             self.counts[what] += 1
-
-
-def _host(url: str) -> str:
-    """Whose turn it has to be; what is no URL is nobody's."""
-    try:
-        return urlsplit(url).netloc.lower()
-    except ValueError:
-        return ""

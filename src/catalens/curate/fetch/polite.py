@@ -114,7 +114,7 @@ class PoliteWeb:
         return robots
 
     def _ask_robots(self, url: str) -> Robots:
-        address = f"{_origin(url)}/robots.txt"
+        address = f"{origin(url)}/robots.txt"
         try:
             fetched = self._patiently(address, lambda: self._web.get(address, max_bytes=ROBOTS_BYTES))
         except FetchError as error:
@@ -126,13 +126,17 @@ class PoliteWeb:
 
     def _host(self, url: str) -> _Host:
         with self._lock:
-            return self._hosts.setdefault(_origin(url), _Host())
+            return self._hosts.setdefault(origin(url), _Host())
 
     def _pause(self, seconds: float, url: str) -> None:
         if seconds > 0 and self._wait(seconds):
             raise FetchError("the ingest was stopped", cause="stopped", source=url)
 
 
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
+def origin(url: str) -> str:
+    """Scheme, host and port: what has a robots.txt and a turn of its own.  What is no URL is nobody's: ""."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
     return f"{parts.scheme}://{parts.netloc}".lower()
