@@ -38,7 +38,7 @@ class Filing:
 
     `moves` gives a category's new leaf; `unfiled` and `set_aside` why its products have no category from now on, or are
     not kept.  A category that none of them names and that is no leaf is unknown: `unknown` says why, `unknown_aside`
-    whether its products are kept without it.  `require` names what every product must have in the end: category,
+    whether its products are set aside or kept without it.  `require` names what every product must have in the end: category,
     seller, group, split, or an attribute.
     """
 
@@ -70,19 +70,17 @@ class Filing:
             leaves = pa.array([fate.leaf for fate in fates], pa.string()).take(pa.array(codes))
             filed = _set(filed, "category_id", leaves)
             filed = _set(filed, "attributes", _with_original(products, changed & ~aside))
-        absent = [] if not self.require else [self._absent(filed, name, aside) for name in self.require]
-        lacking = np.logical_or.reduce(absent) if absent else np.zeros(len(codes), bool)
+        absent = {name: self._absent(filed, name, aside) for name in self.require}
+        lacking = np.logical_or.reduce([np.zeros(len(codes), bool), *absent.values()])
 
         causes, details = np.full(len(codes), None, object), np.full(len(codes), "", object)
-        for position in np.flatnonzero(changed | lacking).tolist():
-            if lacking[position]:
-                causes[position] = MISSING
-                details[position] = ", ".join(
-                    name for name, mask in zip(self.require, absent, strict=True) if mask[position]
-                )
-            elif (fate := fates[codes[position]]).cause is not None:
-                causes[position], details[position] = fate.cause, said[position].as_py()
-        return filed.filter(pa.array(~(aside | lacking))), _findings(products, causes, details, aside | lacking)
+        for place in np.flatnonzero(lacking).tolist():
+            causes[place] = MISSING
+            details[place] = ", ".join(name for name, mask in absent.items() if mask[place])
+        for place in np.flatnonzero(changed & ~lacking).tolist():
+            causes[place], details[place] = fates[codes[place]].cause, said[place].as_py()
+        gone = aside | lacking
+        return filed.filter(pa.array(~gone)), _findings(products, causes, details, gone)
 
     def _fate(self, category: str) -> _Fate:
         if category in self.moves:
@@ -112,7 +110,7 @@ def _with_original(products: pa.Table, changed: Mask) -> pa.Array:
     places = np.flatnonzero(changed)
     was = products["category_id"].take(pa.array(places)).to_pylist()
     new = [
-        pairs if any(key == ORIGINAL for key, _ in pairs) else [*pairs, (ORIGINAL, category)]
+        pairs if any(key == ORIGINAL for key, _ in pairs or ()) else [*(pairs or ()), (ORIGINAL, category)]
         for pairs, category in zip(attributes.take(pa.array(places)).to_pylist(), was, strict=True)
     ]
     order = np.arange(len(attributes))
