@@ -38,8 +38,8 @@ class Filing:
 
     `moves` gives a category's new leaf; `unfiled` and `set_aside` why its products have no category from now on, or are
     not kept.  A category that none of them names and that is no leaf is unknown: `unknown` says why, `unknown_aside`
-    whether its products are set aside or kept without it.  `require` names what every product must have in the end: category,
-    seller, group, split, or an attribute.
+    whether its products are set aside or kept without it.  `require` names what every product must have in the end:
+    category, seller, group, split, or an attribute.
     """
 
     taxonomy: Taxonomy
