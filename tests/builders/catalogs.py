@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pyarrow as pa
 from PIL import Image
 
 from catalens.core.catalog import IMAGES, PRODUCTS, Catalog, CatalogInfo, content_digest, write_json, write_parquet
+from catalens.core.image import inspect
 from catalens.core.shards import ShardWriter, image_id
 from catalens.core.taxonomy import Taxonomy
 
@@ -52,25 +54,54 @@ def striped_catalog(folder: Path, *, products: int = 48, photos: int = 2, seed: 
     writer.close()
     product_table = _table(rows, PRODUCTS)
     image_table = _table(images, IMAGES)
-    taxonomy.write(folder / "taxonomy.parquet")
-    write_parquet(product_table, folder / "products.parquet")
-    write_parquet(image_table, folder / "images.parquet")
-    info = CatalogInfo(
-        name="striped",
-        products=len(rows),
-        images=len(images),
-        categories=len(taxonomy.leaves),
-        set_aside={},
-        rows_read=len(rows),
-        digest=content_digest(taxonomy, product_table, image_table),
-        made_by={"tests": "striped_catalog"},
-    )
-    write_json(info.model_dump(), folder / "catalog.json")
-    catalog = Catalog(folder)
+    catalog = _finished(folder, taxonomy, product_table, image_table, name="striped")
     if split:
         parts = [PARTS[number // len(LEAVES) % len(PARTS)] for number in range(products)]
         catalog.write_table("splits", pa.table({"product_id": [row[0] for row in rows], "part": parts}))
     return catalog
+
+
+def catalog_of(folder: Path, photos: Sequence[bytes]) -> Catalog:
+    """A product a photo, all of one leaf, not split.  Photos of equal bytes are stored once."""
+    taxonomy = Taxonomy.from_paths({"mug": ("Kitchen", "Mug")}, level_names=("department", "kind"))
+    (folder / "images").mkdir(parents=True)
+    writer = ShardWriter(folder / "images" / "part-00000.arrow")
+    stored: dict[str, int] = {}
+    rows, images = [], []
+    for number, data in enumerate(photos):
+        identity, product = image_id(data), f"p{number:03}"
+        if identity not in stored:
+            stored[identity] = writer.add(identity, data, f"{product}.jpg")
+        info = inspect(data)
+        rows.append((product, "mug", None, None, {}, f"row {number}", None))
+        images.append((identity, product, 0, writer.path.name, stored[identity], info.width, info.height, info.format))
+    writer.close()
+    return _finished(folder, taxonomy, _table(rows, PRODUCTS), _table(images, IMAGES), name="photos")
+
+
+def flag_photos(catalog: Catalog, flags: Mapping[str, list[str]]) -> None:
+    """A table `quality` in which these photos have these flags, and the others none."""
+    ids = list(dict.fromkeys(catalog.images["image_id"].to_pylist()))
+    columns = {"image_id": ids, "flags": pa.array([flags.get(photo, []) for photo in ids], pa.list_(pa.string()))}
+    catalog.write_table("quality", pa.table(columns).replace_schema_metadata({"catalog": catalog.digest}))
+
+
+def _finished(folder: Path, taxonomy: Taxonomy, products: pa.Table, images: pa.Table, *, name: str) -> Catalog:
+    taxonomy.write(folder / "taxonomy.parquet")
+    write_parquet(products, folder / "products.parquet")
+    write_parquet(images, folder / "images.parquet")
+    info = CatalogInfo(
+        name=name,
+        products=len(products),
+        images=len(images),
+        categories=len(taxonomy.leaves),
+        set_aside={},
+        rows_read=len(products),
+        digest=content_digest(taxonomy, products, images),
+        made_by={"tests": f"{name}_catalog"},
+    )
+    write_json(info.model_dump(), folder / "catalog.json")
+    return Catalog(folder)
 
 
 def _table(rows: list[tuple[object, ...]], schema: pa.Schema) -> pa.Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +40,17 @@ class Photos:
     @property
     def digest(self) -> str:
         return photos_digest(self.ids, self.labels)
+
+    def without(self, skipped: Set[str]) -> Photos:
+        """The photos that are not among `skipped`."""
+        kept = [row for row, photo in enumerate(self.ids) if photo not in skipped]
+        return Photos(
+            self.reader,
+            tuple(self.ids[row] for row in kept),
+            tuple(self.shards[row] for row in kept),
+            tuple(self.rows[row] for row in kept),
+            self.labels[kept],
+        )
 
 
 def photos_of(catalog: Catalog, part: str, taxonomy: Taxonomy) -> Photos:

@@ -7,7 +7,7 @@ import logging
 import math
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from catalens.core.catalog import Catalog
 from catalens.core.errors import CatalogError, ConfigError
+from catalens.core.flagged import flagged
 from catalens.core.preprocess import Preprocess
 from catalens.core.progress import Progress, silent
 from catalens.core.taxonomy import Taxonomy
@@ -46,7 +47,8 @@ def run(
     goes on after its last finished epoch as if it had not been.  `say` gets a line an epoch.
     Raises ConfigError or CatalogError.
     """
-    counts = train_counts(catalog)
+    skipped = flagged(catalog, settings.skip_flags) if settings.skip_flags else set()
+    counts = train_counts(catalog, skipped)
     taxonomy = trained_taxonomy(catalog, counts, settings.min_products)
     has_val = "val" in catalog.split.values()
     if not has_val and (settings.keep == "best" or settings.patience):
@@ -54,10 +56,12 @@ def run(
     L.seed_everything(settings.seed, verbose=False)
     backbone = create(settings.model, weights=settings.weights, size=settings.size)
     preprocess = _preprocess(settings, backbone)
-    train = photos_of(catalog, "train", taxonomy)
+    part = photos_of(catalog, "train", taxonomy)
+    train = part.without(skipped)
     val = photos_of(catalog, "val", taxonomy) if has_val else None
 
-    info = _describe(catalog, counts, settings, preprocess, backbone, taxonomy, train)
+    info = _describe(catalog, counts, settings, preprocess, backbone, taxonomy, part)
+    info |= {"train_photos": len(train), "skipped_photos": len(part) - len(train), "trained_digest": train.digest}
     _open_folder(folder, info, taxonomy, resume=resume)
     model = build(backbone, preprocess, classes=len(taxonomy.leaves), dropout=settings.dropout)
     history = History(folder, say=say, progress=progress)
@@ -92,12 +96,16 @@ def trained_taxonomy(catalog: Catalog, counts: Counter[str], min_products: int) 
     return catalog.taxonomy.subset(leaves)
 
 
-def train_counts(catalog: Catalog) -> Counter[str]:
-    """Leaf id -> number of products in train."""
+def train_counts(catalog: Catalog, skipped: Set[str] = frozenset()) -> Counter[str]:
+    """Leaf id -> number of products in train, but for those all of whose photos are skipped."""
     categories = catalog.categories
-    return Counter(
-        leaf for product, part in catalog.split.items() if part == "train" and (leaf := categories[product]) is not None
-    )
+    products = [product for product, part in catalog.split.items() if part == "train"]
+    if skipped:
+        images = catalog.images_of("train")
+        owners = zip(images["product_id"].to_pylist(), images["image_id"].to_pylist(), strict=True)
+        seen = {product for product, photo in owners if photo not in skipped}
+        products = [product for product in products if product in seen]
+    return Counter(leaf for product in products if (leaf := categories[product]) is not None)
 
 
 def _preprocess(settings: TrainSettings, backbone: Backbone) -> Preprocess:
@@ -117,15 +125,14 @@ def _describe(
     preprocess: Preprocess,
     backbone: Backbone,
     taxonomy: Taxonomy,
-    train: Photos,
+    part: Photos,
 ) -> dict[str, Any]:
     return {
         "settings": settings.model_dump(mode="json"),
         "preprocess": preprocess.to_json(),
         "backbone": backbone.options,
         "catalog": {"path": str(catalog.path.resolve()), "name": catalog.info.name, "digest": catalog.digest},
-        "train_photos": len(train),
-        "train_digest": train.digest,
+        "train_digest": part.digest,  # of the whole part: by it, a catalog that was split anew is told
         "train_counts": {leaf: counts[leaf] for leaf in taxonomy.leaves},
         "left_out": {leaf: count for leaf, count in counts.items() if leaf not in taxonomy},
         "libraries": {name: version(name) for name in ("torch", "timm", "lightning", "pillow", "numpy")},
@@ -145,7 +152,7 @@ def _open_folder(folder: Path, info: dict[str, Any], taxonomy: Taxonomy, *, resu
         write_info(folder, info)
         return
     before, info = read_info(folder), json.loads(json.dumps(info))
-    for key in ("settings", "preprocess", "train_digest"):
+    for key in ("settings", "preprocess", "train_digest", "trained_digest"):
         if before.get(key) != info[key]:
             changed = _changed(before.get(key), info[key])
             raise ConfigError(

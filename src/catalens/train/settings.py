@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from catalens.core.config import Settings
 from catalens.core.preprocess import Interpolation, Resize
+from catalens.core.quality import FLAGS
+from catalens.core.registry import hint
 
 
 class TrainSettings(Settings):
@@ -37,5 +39,14 @@ class TrainSettings(Settings):
     patience: int = Field(0, ge=0, description="stop after so many epochs without a better val top-1; 0 never")
     keep: Literal["best", "last"] = Field("best", description="the epoch that is exported")
     min_products: int = Field(1, ge=1, description="leaves with fewer products in train are left out, and counted")
+    skip_flags: tuple[str, ...] = Field((), description="quality flags whose photos are not trained on, but counted")
     seed: int = 0
     workers: int = Field(1, ge=0, description="processes that decode photos")
+
+    @field_validator("skip_flags")
+    @classmethod
+    def _known_flags(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for flag in value:
+            if flag not in FLAGS:
+                raise ValueError(f"no quality flag {flag!r}{hint(flag, FLAGS)}")
+        return value
