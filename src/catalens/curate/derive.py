@@ -76,10 +76,12 @@ def derive(
     counts = Counter({left_out: int((~keep).sum())} if keep is not None and not keep.all() else {})
     with replacing_folder(out.resolve()) as folder:
         photos = PhotoCopy(parent.photos, parent.path / "images", folder / "images")
-        for piece in _chosen(parent, filing, keep):
+        for piece in _chosen(parent, filing, keep, progress):
             photos.keep(piece.images)
         photos.write(progress)
-        written = write_contents(folder, filing.taxonomy, _relocated(_chosen(parent, filing, keep), photos, findings))
+        written = write_contents(
+            folder, filing.taxonomy, _relocated(_chosen(parent, filing, keep, progress), photos, findings)
+        )
         counted = tally(read_slices(folder / "tables" / "findings.parquet", FINDINGS))
         counts.update(counted.set_aside)
         reconcile(parent.info.products, written.products, 0, counts)
@@ -127,13 +129,13 @@ def refuse(parent: Catalog, out: Path, *, overwrite: bool) -> None:
         raise CatalogError("is a catalog already; choose another folder or pass --overwrite", source=str(out))
 
 
-def _chosen(parent: Catalog, filing: Filing, keep: Mask | None) -> Iterator[Piece]:
-    start = 0
+def _chosen(parent: Catalog, filing: Filing, keep: Mask | None, progress: Progress) -> Iterator[Piece]:
+    done = 0
     for piece in pieces_of(parent):
-        stop = start + len(piece.products)
-        chosen = piece if keep is None else piece.of(piece.products.filter(pa.array(keep[start:stop])))
+        start, done = done, done + len(piece.products)
+        chosen = piece if keep is None else piece.of(piece.products.filter(pa.array(keep[start:done])))
         yield filing.apply(chosen)
-        start = stop
+        progress(done, parent.info.products, "products")
 
 
 def _relocated(pieces: Iterable[Piece], photos: PhotoCopy, findings: pa.Table | None) -> Iterator[Piece]:

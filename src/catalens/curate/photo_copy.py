@@ -47,26 +47,29 @@ class PhotoCopy:
         self._target.mkdir(parents=True)
         files = 0
         writer: ShardWriter | None = None
-        for done, (shard, kept) in enumerate(self._kept.items()):
+        for done, (shard, kept) in enumerate(self._kept.items(), start=1):
             if kept.all():
                 name = _name(files)
                 files += 1
                 link(self._source / shard, self._target / name)
                 self._places[shard] = _Place(name, np.arange(len(kept), dtype=np.int32))
-                continue
-            if writer is None:
-                writer = ShardWriter(self._target / _name(files))
-                files += 1
-            first = len(writer)
-            for photo in self._photos.entries(shard, np.flatnonzero(kept).tolist()):
-                writer.add(*photo)
-            self._places[shard] = _Place(writer.path.name, (first + np.cumsum(kept) - 1).astype(np.int32))
-            if writer.full:
-                writer.close()
-                writer = None
-            progress(done + 1, len(self._kept), "shards")
+            else:
+                if writer is None:
+                    writer = ShardWriter(self._target / _name(files))
+                    files += 1
+                self._places[shard] = self._copy(shard, kept, writer)
+                if writer.full:
+                    writer.close()
+                    writer = None
+            progress(done, len(self._kept), "photo shards")
         if writer is not None:
             writer.close()
+
+    def _copy(self, shard: str, kept: Mask, writer: ShardWriter) -> _Place:
+        first = len(writer)
+        for photo in self._photos.entries(shard, np.flatnonzero(kept).tolist()):
+            writer.add(*photo)
+        return _Place(writer.path.name, (first + np.cumsum(kept) - 1).astype(np.int32))
 
     def relocate(self, images: pa.Table) -> pa.Table:
         """The same photos, where they are now."""
