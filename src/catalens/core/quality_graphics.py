@@ -68,9 +68,11 @@ def lines_of_text(plane: Plane) -> Mask:
     for dark in (plane, 255 - plane):
         ground = centred(np.minimum, centred(np.maximum, dark, _STROKE + 1, 1), _STROKE + 1, 1)
         depth = ground - dark
+        clear = _rows(depth >= _CLEAR, _STROKES)
+        if not clear.any():
+            continue
         smooth = np.abs(np.diff(ground.astype(np.int16), axis=1, prepend=ground[:, :1])) <= _SMOOTH
-        clear = _rows(depth >= _CLEAR, _STROKES) & (counts(smooth, _LINE, 1) >= _SMOOTH_SHARE * _LINE)
-        clear = _tall(clear, 3)
+        clear = _tall(clear & (counts(smooth, _LINE, 1) >= _SMOOTH_SHARE * _LINE), 3)
         if not clear.any():
             continue
         faint = _rows(depth >= _FAINT, _STROKES - 1)
