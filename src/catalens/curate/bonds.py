@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from catalens.core.catalog import Catalog
-from catalens.core.errors import CatalogError, ConfigError
+from catalens.core.catalog import Catalog, is_marked
+from catalens.core.errors import ConfigError
 from catalens.core.registry import hint
+from catalens.curate.duplicates import TABLE, groups_of
 from catalens.curate.grouping import Ints
 
 ATTRIBUTE = "attribute:"
@@ -36,7 +37,7 @@ class Bond:
 
 
 def bond(catalog: Catalog, kind: str) -> Bond:
-    """The bond of a kind: one of `ALWAYS` or `CHOICES`.
+    """The bond of a kind: one of `ALWAYS` or `CHOICES`.  "near" copies are also those of "pixel".
 
     Raises ConfigError if no product has what should bind, CatalogError if `catalens duplicates` was not run before.
     """
@@ -49,6 +50,11 @@ def bond(catalog: Catalog, kind: str) -> Bond:
     if kind == "seller" and not pc.any(known).as_py():
         raise ConfigError("no product of this catalog has a seller", source=str(catalog.path), key="together")
     return _of(np.flatnonzero(known), column.filter(known))
+
+
+def knows_copies(catalog: Catalog) -> bool:
+    """Whether `catalens duplicates` was run, so that there are bonds "pixel" and "near"."""
+    return is_marked(catalog.path / "tables" / f"{TABLE}.parquet", {"catalog": catalog.digest})
 
 
 def bond_of_rows(catalog: Catalog, rows: Iterable[tuple[str, str]]) -> Bond:
@@ -72,21 +78,12 @@ def attribute(catalog: Catalog, name: str) -> pa.Array:
 
 
 def _copies(catalog: Catalog, kind: str) -> Bond:
-    """Groups of the side table `duplicates`."""
-    if not catalog.has_table("duplicates"):
-        raise CatalogError(
-            f"does not know its {kind} copies; run `catalens duplicates {catalog.path}` first",
-            source=str(catalog.path),
-            key="duplicates",
-        )
-    table = catalog.table("duplicates")
-    table = table.filter(pc.equal(table["kind"], kind))
-    # by photo: a photo that several products share stands for all of them
-    photos, groups = table["image_id"].combine_chunks(), pc.cast(table["group"], pa.string())
-    place = pc.index_in(catalog.images["image_id"], value_set=photos)
+    """By photo: one that several products share stands for all of them."""
+    group = groups_of(catalog, kind)
+    place = pc.index_in(catalog.images["image_id"], value_set=pa.array(group, pa.string()))
     found = pc.is_valid(place)
-    members = _positions(catalog, catalog.images["product_id"].filter(found))
-    return _of(members, groups.take(place.filter(found)))
+    numbers = pc.cast(pa.array(group.values(), pa.int64()), pa.string())
+    return _of(_positions(catalog, catalog.images["product_id"].filter(found)), numbers.take(place.filter(found)))
 
 
 def _of(members: Ints, values: Any) -> Bond:

@@ -22,7 +22,7 @@ from catalens.core.catalog import Catalog
 from catalens.core.config import Settings
 from catalens.core.progress import Progress, silent
 from catalens.curate import confident, features, folds, stray
-from catalens.curate.bonds import ALWAYS, bond
+from catalens.curate.bonds import ALWAYS, bond, knows_copies
 from catalens.curate.confident import Blocks, Confidence, Prune
 from catalens.curate.features import FeatureMeasure, Floats
 from catalens.curate.grouping import Ints, connect
@@ -200,7 +200,7 @@ def _choose(catalog: Catalog, vectors: Vectors, settings: LabelNoiseSettings) ->
 
 def _bonds(catalog: Catalog) -> tuple[str, ...]:
     """All that is known of copies: one must not teach the model about another."""
-    return (*ALWAYS, "pixel", "near") if catalog.has_table("duplicates") else ALWAYS
+    return (*ALWAYS, "near") if knows_copies(catalog) else ALWAYS
 
 
 def _in_enough(leaves: Mapping[int, str], keys: Mapping[int, int], minimum: int) -> dict[int, str]:

@@ -16,11 +16,12 @@ import pyarrow as pa
 
 from catalens.core.catalog import Catalog
 from catalens.core.errors import CatalogError
-from catalens.curate.bonds import Bond, bond
+from catalens.curate.bonds import Bond, bond, knows_copies
 from catalens.curate.split_file import UNUSED
 from catalens.curate.stratify import TRAIN
 
-# kind -> the bond it looks at.  Copies make a figure wrong; a shared seller or group may do so.
+# kind -> the bond it looks at.  Of the copies, each kind holds those before it.  They make a figure wrong; a shared
+# seller or group may do so
 COPIES = {"exact": "copies", "pixel": "pixel", "near": "near"}
 KINDS = COPIES | {"group": "group", "seller": "seller"}
 SCHEMA = pa.schema(
@@ -107,7 +108,7 @@ def _parts(catalog: Catalog) -> tuple[str, list[str]]:
 
 def _unknown(catalog: Catalog, kind: str) -> str | None:
     """Why this kind cannot be looked at, or None."""
-    if kind in ("pixel", "near") and not catalog.has_table("duplicates"):
+    if kind in ("pixel", "near") and not knows_copies(catalog):
         return "run `catalens duplicates` first"
     if kind in ("group", "seller") and not any(catalog.products[kind].to_pylist()):
         return f"no product has a {kind}"

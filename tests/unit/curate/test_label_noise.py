@@ -119,7 +119,8 @@ def test_near_copies_stay_in_one_fold_where_they_are_known(tmp_path: Path):
     catalog = shop(tmp_path, {})
     lamps = [row for row in catalog.images.to_pylist() if int(row["product_id"][1:]) % 4 == 2]
     rows = [{"kind": "near", "group": 0, "image_id": row["image_id"], "product_id": row["product_id"]} for row in lamps]
-    catalog.write_table("duplicates", pa.Table.from_pylist(rows))
+    table = pa.Table.from_pylist(rows).replace_schema_metadata({"catalog": catalog.digest})
+    catalog.write_table("duplicates", table)
     assert run(catalog, workers=1).not_judged == {"lamp": 30}
 
 

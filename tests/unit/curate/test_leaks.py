@@ -31,10 +31,10 @@ ROWS = [
 
 def with_duplicates(folder: Path) -> Catalog:
     catalog = catalog_of(folder, ROWS)
-    rows = [("near", 0, "3", "t3"), ("near", 0, "8", "e2"), ("near", 1, "6", "v3"), ("near", 1, "7", "e1")]
-    rows += [("pixel", 0, "3", "t3"), ("pixel", 0, "7", "e1")]
+    rows = [("near", 0, "3", "t3"), ("near", 0, "8", "e2"), ("near", 0, "7", "e1")]
+    rows += [("pixel", 0, "3", "t3"), ("pixel", 0, "7", "e1"), ("near", 1, "6", "v3"), ("near", 1, "9", "v3")]
     columns = dict(zip(("kind", "group", "image_id", "product_id"), zip(*rows, strict=True), strict=True))
-    catalog.write_table("duplicates", pa.table(columns))
+    catalog.write_table("duplicates", pa.table(columns).replace_schema_metadata({"catalog": catalog.digest}))
     return catalog
 
 
@@ -53,6 +53,7 @@ def test_every_leak_with_what_is_shared_how_often_and_with_whom(tmp_path: Path):
         ("v2", "val", "group", "g", 1, "t3"),
         ("e2", "test", "near", "0", 1, "t3"),
         ("e1", "test", "pixel", "0", 1, "t3"),
+        ("e1", "test", "near", "0", 1, "t3"),
     }
     assert {name: (part.products, part.copy) for name, part in report.parts.items()} == {"val": (3, 1), "test": (2, 2)}
     assert report.parts["val"].kinds == {"exact": 1, "pixel": 0, "near": 0, "group": 1, "seller": 2}
@@ -106,7 +107,7 @@ def test_the_verb_divides_nothing(tmp_path: Path):
     assert result.exit_code == 0, result.output
     assert not catalog.has_table("splits")
     values = json.loads(result.stdout)
-    assert values["parts"]["test"]["kinds"]["near"] == 1
+    assert values["parts"]["test"]["kinds"]["near"] == 2
     assert {
         "product_id": "e2",
         "part": "test",

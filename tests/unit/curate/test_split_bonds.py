@@ -50,9 +50,8 @@ def parts_by(catalog: Catalog, rows: list[dict[str, Any]], key: str) -> dict[str
 def write_duplicates(catalog: Catalog, rows: list[tuple[str, int, str, str]]) -> None:
     """Rows of (kind, group, image_id, product_id)."""
     columns = zip(*rows, strict=True)
-    catalog.write_table(
-        "duplicates", pa.table(dict(zip(("kind", "group", "image_id", "product_id"), columns, strict=True)))
-    )
+    table = pa.table(dict(zip(("kind", "group", "image_id", "product_id"), columns, strict=True)))
+    catalog.write_table("duplicates", table.replace_schema_metadata({"catalog": catalog.digest}))
 
 
 def test_sellers_stay_together_and_shares_hold_in_every_leaf(tmp_path: Path):
@@ -102,13 +101,13 @@ def test_groups_of_copies_bind_every_product_that_has_the_photo(tmp_path: Path, 
     other = ("near" if kind == "pixel" else "pixel", 0, "i38", "p38")
     write_duplicates(catalog, [*chain, other, (other[0], 0, "i39", "p39")])
     report = run(catalog, SplitSettings(together=(kind,)))
-    assert report.groups == 30
+    assert report.groups == (29 if kind == "near" else 30), "near copies are pixel-exact ones, too, and not the reverse"
     assert all(catalog.split[f"p{number}"] == catalog.split[f"p{number + 1}"] for number in range(0, 20, 2))
     assert catalog.split["twin"] == catalog.split["p0"] == catalog.split["p1"]
 
 
 def test_near_copies_that_nobody_looked_for_are_an_error(tmp_path: Path):
-    with pytest.raises(CatalogError, match="does not know its near copies; run `catalens duplicates"):
+    with pytest.raises(CatalogError, match="run `catalens duplicates"):
         run(catalog_of(tmp_path, [product("a")]), SplitSettings(together=("near",)))
 
 
