@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from catalens.core.errors import ConfigError, SourceError
 from catalens.curate.ingest import run
 from catalens.curate.sources import open_source
 from catalens.curate.sources.bson import BsonSource
-from catalens.curate.sources.documents import sample_starts
+from catalens.curate.sources.documents import read_documents, sample_starts
 from catalens.curate.sources.protocol import IngestSettings, Item, Row, Unusable
 
 SETTINGS = IngestSettings()
@@ -66,6 +67,19 @@ def test_a_name_that_straddles_two_chunks_is_found(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("catalens.curate.sources.documents.CHUNK", 64)
     for length in range(40, 110):
         assert ids(items(tmp_path, bytes(length) + document(2, 1, photo(2)))) == ["2"]
+
+
+def test_a_whole_dump_is_read_without_a_step_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a zip, a step back is unpacking it again from its start."""
+
+    class Forward(io.BytesIO):
+        def seek(self, *place: int) -> int:
+            raise AssertionError(f"a step to {place}")
+
+    data = dump_of(300)
+    (tmp_path / "train.bson").write_bytes(data)
+    monkeypatch.setattr(Path, "open", lambda path, *how, **more: Forward(data))
+    assert len(list(read_documents(tmp_path / "train.bson"))) == 300
 
 
 def test_a_picture_that_looks_like_a_document_is_not_taken_for_one(tmp_path: Path) -> None:

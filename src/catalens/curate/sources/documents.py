@@ -5,8 +5,6 @@ A document begins with its length, an int32, and ends with a zero.
 
 from __future__ import annotations
 
-import io
-import os
 import random
 import re
 from array import array
@@ -61,7 +59,8 @@ def read_documents(path: Path, cursor: int = 0) -> Iterator[Document | Damage]:
     Where a length leads to no further document it is not trusted: reading goes on with the next one that decodes.
     """
     with path.open("rb", buffering=CHUNK) as file:
-        while found := _read(file, cursor):
+        dump = _Dump(file, path.stat().st_size)
+        while found := _read(dump, cursor):
             yield found
             cursor = found.end
 
@@ -73,8 +72,9 @@ def sample_documents(path: Path, count: int, seed: int, cursor: int = 0) -> Iter
     """
     starts = sample_starts(path, count, seed)
     with path.open("rb") as file:
+        dump = _Dump(file, path.stat().st_size)
         for start in starts:
-            if start >= cursor and (found := _read(file, start)):
+            if start >= cursor and (found := _read(dump, start)):
                 yield found
                 cursor = found.end  # behind damage it may lie beyond the next start
 
@@ -84,7 +84,7 @@ def sample_starts(path: Path, count: int, seed: int) -> list[int]:
     chance = random.Random(seed)
     chosen = array("Q")  # 8 bytes a document, of millions
     with path.open("rb", buffering=0) as file:  # or every length would read a buffer full
-        for number, start in enumerate(_starts(file)):
+        for number, start in enumerate(_starts(_Dump(file, path.stat().st_size))):
             if number < count:
                 chosen.append(start)
             elif (place := chance.randrange(number + 1)) < count:
@@ -92,35 +92,51 @@ def sample_starts(path: Path, count: int, seed: int) -> list[int]:
     return sorted(chosen)
 
 
-def _starts(file: IO[bytes]) -> Iterator[int]:
+class _Dump:
+    """Bytes by their place.  Read in order, it never steps back, for which a member of an archive is unpacked anew."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self.size = size
+        self._file, self._at = file, 0
+
+    def read(self, start: int, count: int) -> bytes:
+        """Fewer than `count` at the end."""
+        if start != self._at:
+            self._file.seek(start)
+        data = self._file.read(count)
+        self._at = start + len(data)
+        return data
+
+
+def _starts(dump: _Dump) -> Iterator[int]:
     """Where documents begin, by their lengths alone."""
-    size, start = _size(file), 0
-    while start < size:
-        length = _length(file, start)
+    start = 0
+    while start < dump.size:
+        length = _length(dump.read(start, 4))
         if length is None:
-            start = _search(file, start + 1)
+            start = _search(dump, start + 1)
         else:
             yield start
             start += length
 
 
-def _read(file: IO[bytes], start: int) -> Document | Damage | None:
+def _read(dump: _Dump, start: int) -> Document | Damage | None:
     """The document at `start`, or what is there instead; None at the end of the file."""
-    size = _size(file)
-    if start >= size:
+    head, left = dump.read(start, 4), dump.size - start
+    if not head:
         return None
-    data = _framed(file, start)
-    if data is None:
-        end, length, left = _search(file, start + 1), _length(file, start), size - start
-        if end == size and (length or left < SMALLEST):
+    length = _length(head)
+    if length is None or length > left:
+        end = _search(dump, start + 1)
+        if end == dump.size and (length or left < SMALLEST):
             return Damage(start, end, "document cut short", f"expected {length or SMALLEST:,} bytes, {left:,} are left")
         return Damage(start, end, "damaged bytes", f"{end - start:,} bytes are no document")
     try:
-        return Document(start, start + len(data), _decode(data))
+        return Document(start, start + length, _decode(head + dump.read(start + 4, length - 4)))
     except _NO_DOCUMENT as error:
-        end = start + len(data)
-        if not _may_begin(file, end):
-            end = _search(file, start + 1)
+        end = start + length
+        if end < dump.size and not _may_begin(dump, end):
+            end = _search(dump, start + 1)
         return Damage(start, end, "broken document", " ".join(str(error).split())[:200])
 
 
@@ -132,58 +148,34 @@ def _decode(data: bytes) -> dict[str, Any]:
     return bson.decode(data, _OPTIONS)
 
 
-def _length(file: IO[bytes], start: int) -> int | None:
-    """The length that stands at `start`; None where no document can have it."""
-    file.seek(start)
-    head = file.read(4)
+def _length(head: bytes) -> int | None:
+    """The length that four bytes say; None where no document can have it."""
     length = int.from_bytes(head, "little", signed=True)
     return length if len(head) == 4 and SMALLEST <= length <= LARGEST else None
 
 
-def _framed(file: IO[bytes], start: int) -> bytes | None:
-    """As many bytes as the length at `start` says; None if it cannot be a length, or they are not all there."""
-    length = _length(file, start)
-    if length is None:
-        return None
-    file.seek(start)
-    data = file.read(length)
-    return data if len(data) == length else None
+def _may_begin(dump: _Dump, start: int) -> bool:
+    """Whether a document may begin there: by its length and its last byte."""
+    length = _length(dump.read(start, 4))
+    return length is not None and dump.read(start + length - 1, 1) == b"\0"
 
 
-def _may_begin(file: IO[bytes], start: int) -> bool:
-    """Whether a document may begin there: by its length and its last byte; or the file ends there."""
-    length = _length(file, start)
-    if length is None:
-        return start >= _size(file)
-    file.seek(start + length - 1)
-    return file.read(1) == b"\0"
-
-
-def _search(file: IO[bytes], start: int) -> int:
+def _search(dump: _Dump, start: int) -> int:
     """Where, from `start` on, the next document begins that decodes; the file's end if there is none."""
-    size = _size(file)
-    while start < size:
-        file.seek(start)
-        chunk = file.read(CHUNK)
+    while chunk := dump.read(start, CHUNK):
         for match in _ID.finditer(chunk, 4):
             candidate = start + match.start() - 4
-            if _may_begin(file, candidate) and _decodes(_framed(file, candidate)):
+            if _may_begin(dump, candidate) and _decodes(dump, candidate):
                 return candidate
         if len(chunk) < CHUNK:
             break
         start += CHUNK - 16  # a name may straddle two chunks
-    return size
+    return dump.size
 
 
-def _decodes(data: bytes | None) -> bool:
+def _decodes(dump: _Dump, start: int) -> bool:
+    length = _length(dump.read(start, 4))
     try:
-        return data is not None and bool(_decode(data))
+        return length is not None and bool(_decode(dump.read(start, length)))
     except _NO_DOCUMENT:
         return False
-
-
-def _size(file: IO[bytes]) -> int:
-    try:
-        return os.fstat(file.fileno()).st_size
-    except io.UnsupportedOperation:  # a member of an archive
-        return file.seek(0, io.SEEK_END)
