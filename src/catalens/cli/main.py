@@ -19,6 +19,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "taxonomy": ("catalens.cli.taxonomy", "Look at the categories of a catalog and change them."),
     "clean": ("catalens.cli.clean", "Write a cleaned copy of a catalog."),
     "sample": ("catalens.cli.sample", "Write a smaller catalog: some categories, some of their products."),
+    "audit": ("catalens.cli.audit", "Find out what is wrong with a catalog, and write a page about it."),
+    "duplicates": ("catalens.cli.duplicates", "Find the copies in a catalog: same bytes, same pixels, same picture."),
     "split": ("catalens.cli.split", "Divide a catalog into train, val, calib and test, without leaks."),
     "train": ("catalens.cli.train", "Train a model on a catalog."),
     "export": (

@@ -55,7 +55,8 @@ def lay(pictures: Floats, frame: npt.NDArray[Any]) -> Floats:
     """P pictures, each seen through its frame."""
     side = pictures.shape[1]
     down, across = interpolation(frame[:, 0], frame[:, 1], side), interpolation(frame[:, 2], frame[:, 3], side)
-    return down @ pictures @ across.transpose(0, 2, 1)
+    seen = down @ pictures @ across.transpose(0, 2, 1)
+    return seen.astype(np.float32, copy=False)
 
 
 def brightness(laid: Floats, inner: Floats) -> tuple[Floats, Floats]:

@@ -72,9 +72,7 @@ def group_copies(
     return leaders[centre][np.searchsorted(leaders, leader)]
 
 
-def differences(
-    outer: Photos, inner: Photos, proposals: Proposals, *, limit: float, progress: Progress = silent
-) -> Floats:
+def differences(outer: Photos, inner: Photos, proposals: Proposals, *, progress: Progress = silent) -> Floats:
     """The difference of each proposed pair, float32 [M]; infinite where the signatures alone say that they differ."""
     found = np.full(len(proposals.outer), DIFFERENT, dtype=np.float32)
     for start in range(0, len(found), TOGETHER):
@@ -147,14 +145,14 @@ def _leaders(photos: Photos, limit: float) -> Ints:
         head = waiting[firsts][which]
         head, waiting = head[head != waiting], waiting[head != waiting]
         whole = np.repeat(frames([WHOLE]), len(waiting), axis=0)
-        same = differences(photos, photos, Proposals(head, waiting, whole), limit=limit) <= limit
+        same = differences(photos, photos, Proposals(head, waiting, whole)) <= limit
         leader[waiting[same]] = head[same]
         waiting = waiting[~same]
     return leader
 
 
 def _same(outer: Photos, inner: Photos, proposals: Proposals, limit: float, progress: Progress) -> Pairs:
-    near = differences(outer, inner, proposals, limit=limit, progress=progress) <= limit
+    near = differences(outer, inner, proposals, progress=progress) <= limit
     return proposals.outer[near], proposals.inner[near]
 
 
