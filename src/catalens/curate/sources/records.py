@@ -20,6 +20,7 @@ Record = Mapping[str, Any]
 EXTENSIONS = TABLES
 SEPARATORS = (",", ";", "\t", "|")  # of a .csv: the first that makes more than one column of its header
 ROWS, ROWS_WITH_BYTES = 1024, 16  # of a Parquet table held at once; photos may be in them
+_BUFFER = 2**20
 _LINES = (".jsonl", ".ndjson")
 _END = "\0end of the table\0"
 
@@ -83,7 +84,8 @@ def text(cell: Any) -> str:
 def open_parquet(path: DumpPath) -> pq.ParquetFile:
     """A Parquet table, opened.  Raises SourceError, also if two columns have one name."""
     try:
-        table = pq.ParquetFile(path.open("rb"))
+        # not a row group at once: a page of it, which for photos may be as much, is what memory has to hold
+        table = pq.ParquetFile(path.open("rb"), buffer_size=_BUFFER, pre_buffer=False)
         names = table.schema_arrow.names
     except (OSError, EOFError, ValueError, pa.ArrowException) as error:
         raise SourceError(f"cannot be read as a Parquet table ({error})", source=str(path)) from None

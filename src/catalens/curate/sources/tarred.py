@@ -1,9 +1,9 @@
 """Tar archives: a plain one is read in place; a compressed one is unpacked once into a temporary file without a name.
 
 A compressed stream can be read in its own order only.  Readers want the order of names (the same for a folder, a zip
-and a tar), tables want photos that stand anywhere, and every photo is checked by one of several threads: so the stream
-is unpacked first, which takes a small part of the time that decoding takes (docs/benchmarks.md), no memory, and as much
-disk as the archive has content.  An ingest that goes on after an interruption unpacks again.
+and a tar), tables want photos that stand anywhere, and every photo is checked by one of several threads.  To unpack
+first costs a fifth more than to go through the stream once, as any reader has to (docs/benchmarks.md); it takes no
+memory, and as much disk as the archive has content.  An ingest that goes on after an interruption unpacks again.
 """
 
 from __future__ import annotations
