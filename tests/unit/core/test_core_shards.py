@@ -133,3 +133,21 @@ def test_a_shard_is_full_by_photos_or_bytes(tmp_path: Path, monkeypatch: pytest.
     assert not writer.full
     writer.add("id", bytes(1), "")
     assert writer.full
+
+
+def test_a_writer_holds_no_more_than_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("catalens.core.shards.BATCH_BYTES", 1000)
+    writer = ShardWriter(tmp_path / "a.arrow")
+    for number in range(10):
+        writer.add(str(number), bytes([number]) * 500, "")
+    assert (tmp_path / "a.arrow.partial").stat().st_size > 10 * 500
+    assert not (tmp_path / "a.arrow").exists()
+    writer.close()
+    assert [data for _, data in ShardReader(tmp_path).scan("a.arrow")] == [bytes([n]) * 500 for n in range(10)]
+
+
+def test_what_was_not_closed_is_begun_afresh(tmp_path: Path) -> None:
+    (tmp_path / "a.arrow.partial").write_bytes(b"half a shard that a killed process left" * 1000)
+    write(tmp_path / "a.arrow", 3)
+    assert [data for _, data in ShardReader(tmp_path).scan("a.arrow")] == [photo(n) for n in range(3)]
+    assert [file.name for file in tmp_path.iterdir()] == ["a.arrow"]
