@@ -117,8 +117,8 @@ def _unknown(catalog: Catalog, kind: str) -> str | None:
 
 def _leaks(catalog: Catalog, kind: str, shared: Bond, parts: list[str]) -> Iterator[Leak]:
     """The leaks of one kind, in the order of the products."""
-    in_train = np.array([part == TRAIN for part in parts])
-    outside = np.array([part not in (TRAIN, UNUSED) for part in parts])
+    in_train = np.array([part == TRAIN for part in parts], dtype=np.bool_)
+    outside = np.array([part not in (TRAIN, UNUSED) for part in parts], dtype=np.bool_)
     # rows of (key, product), each once and in order, so that those of a key are a run
     pairs = np.unique(np.stack([shared.keys, shared.members], axis=1), axis=0)
     train, rest = pairs[in_train[pairs[:, 1]]], pairs[outside[pairs[:, 1]]]

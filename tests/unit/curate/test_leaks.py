@@ -15,6 +15,7 @@ from catalens.cli.split import command
 from catalens.core.catalog import Catalog
 from catalens.core.errors import CatalogError
 from catalens.curate.leaks import audit
+from catalens.curate.split import SplitSettings, run
 
 ROWS = [
     product("t1", photos=["1", "2"], seller="x", given_split="train"),
@@ -86,6 +87,15 @@ def test_what_cannot_be_looked_at_is_said(tmp_path: Path):
 def test_unused_products_neither_leak_nor_are_leaked_to(tmp_path: Path):
     rows = [product("a", photos=["1"], given_split="unused"), product("b", photos=["1"], given_split="test")]
     assert audit(catalog_of(tmp_path, [*rows, product("c", given_split="train")])).leaks == ()
+
+
+@pytest.mark.parametrize("rows", [[], [product("a", given_split="train")]], ids=["no products", "train alone"])
+def test_parts_that_hold_nothing_leak_nothing(tmp_path: Path, rows: list[dict[str, Any]]):
+    catalog = catalog_of(tmp_path, rows)
+    run(catalog, SplitSettings())
+    report = audit(catalog)
+    assert (report.parts, report.leaks) == ({}, ())
+    assert catalog.table("leaks").num_rows == 0
 
 
 def test_a_catalog_without_parts_is_an_error(tmp_path: Path):
