@@ -217,5 +217,5 @@ DAMAGES: dict[str, list[tuple[Damage, tuple[float, ...]]]] = {
     "heavy border": [(framed, (0.02, 0.05, 0.1, 0.2)), (letterboxed, (0.05, 0.1, 0.2))],
     "text heavy": [(captioned, (0.1, 0.2, 0.4)), (watermarked, (0.25, 0.5, 0.8))],
     "greyscale": [(greyed, (0.2, 0))],
-    "small subject": [(away, (0.5, 0.2, 0.1))],
+    "small subject": [(away, (0.5, 0.2, 0.15))],
 }

@@ -31,13 +31,13 @@ class Thresholds:
     blurred: float = 3.0  # edge_width_px above
     dark: float = 125.0  # brightness below
     over_exposed: float = 0.1  # burnt above
-    low_contrast: float = 50.0  # contrast below
+    low_contrast: float = 65.0  # contrast below
     tiny: int = 48  # short_side_px below
     odd_aspect: float = 3.0  # aspect above
     blank: float = 0.015  # detail below
     placeholder: float = 0.93  # two_tone above
     heavy_border: float = 0.15  # border above
-    busy_background: float = 0.85  # busy above
+    busy_background: float = 0.8  # busy above
     text_heavy: float = 0.08  # text above
     greyscale: float = 1.0  # chroma below
     small_subject: float = 0.04  # subject below

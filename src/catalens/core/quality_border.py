@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from catalens.core.quality_windows import Mask, Planes
 
-_ALIKE = 16  # levels of the farthest channel
+_ALIKE = 32  # levels of the farthest channel; a coloured frame bleeds into white by less
 _WHITE = 235  # of 255: a margin that a packshot may have
 _BAND = 0.9  # of a line; the rest are ripples of JPEG
 
