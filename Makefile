@@ -28,7 +28,7 @@ VENV := $(PYTHON) -m venv --clear .venv
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
-BENCHMARKS := bench-accuracy bench-decoder bench-ingest bench-scale bench-search bench-serving
+BENCHMARKS := bench-accuracy bench-decoder bench-ingest bench-quality bench-scale bench-search bench-serving
 .PHONY: help demo test check bench $(BENCHMARKS) format docs setup
 
 help: ## Show this list.
@@ -61,6 +61,10 @@ bench-ingest: .venv/.ready-dev ## Ingest of DATA/fashion, killed at random momen
 
 bench-scale: .venv/.ready-dev ## Ingest of generated BSON dumps of 0.25 and 1 GB, against the plain loop.
 	@$(BIN)/python benchmarks/ingest_scale.py
+
+bench-quality: .venv/.ready-dev ## How often the flags of photos are right, on DATA: a quarter of an hour.
+	@$(BIN)/python benchmarks/quality.py --data $(DATA)
+	@$(BIN)/python benchmarks/quality_sharpness.py --data $(DATA)
 
 bench-search: .venv/.ready-dev demo/shop.bundle ## Precision of the nearest products, on the demo's shop.
 	@$(BIN)/python benchmarks/search_quality.py demo/shop.catalog demo/shop.bundle

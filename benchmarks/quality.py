@@ -27,14 +27,14 @@ from catalens.core.image import decode
 from catalens.core.quality import FLAGS, Quality, measure
 from quality_damage import DAMAGES, Pixels, cluttered, cut, jpeg, placeholder
 
+DATA = Path(os.environ.get("CATALENS_REAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 PLACEHOLDER_SIZES = ((60, 80), (128, 128), (180, 180), (500, 500), (800, 600))
 
 
 def main() -> int:
     """Print the tables of docs/explanation/photo-quality.md."""
-    here = Path(__file__).resolve().parents[2] / "shared" / "data"
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("CATALENS_REAL_DATA", here)))
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--photos", type=int, default=300, help="photos of each set to damage")
     parser.add_argument("--untouched", type=int, default=100_000, help="photos of each set to look at untouched")
     parser.add_argument("--sheets", type=Path, help="folder for pictures of what is flagged")
