@@ -194,6 +194,7 @@ def judge(arguments: argparse.Namespace) -> None:
     wrong = labels != true
     said = {
         "seconds": round(time.perf_counter() - start, 1),
+        "of processor": round(time.process_time(), 1),
         "peak GB": round(peak_memory() / 2**30, 2),
         "issues": int(found.issue.sum()),
         "precision": round(float(wrong[found.issue].mean()), 3),

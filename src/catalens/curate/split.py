@@ -47,13 +47,7 @@ def run(catalog: Catalog, settings: SplitSettings) -> SplitReport:
     groups = _groups(products, leaves, labels, usable, sizes, settings.seed)
     free = [] if settings.given_only else _follow_given(groups, given, parts)
     ratios = dict(zip(PARTS, settings.ratios, strict=True))
-    order = None
-    if settings.time:
-        order = by_time.place(free, by_time.read_times(catalog, settings.time), ratios, parts)
-    elif settings.together:
-        _deal(free, leaves, ratios, parts)
-    else:
-        spread(free, ratios, parts, every_leaf_elsewhere=True)
+    order = _place(catalog, free, settings, ratios, parts)
     off = split_report.off((parts[member] for group in free for member in group.members), ratios)
     if settings.carve:
         _carve(groups, leaves, settings, parts)
@@ -127,6 +121,19 @@ def _follow_given(groups: Iterable[Group], given: Sequence[str | None], parts: l
             if given[member] is None:
                 parts[member] = part
     return free
+
+
+def _place(
+    catalog: Catalog, groups: list[Group], settings: SplitSettings, ratios: Mapping[str, float], parts: list[str]
+) -> by_time.Order | None:
+    """Fill `parts`: in the order of time, or by leaf."""
+    if settings.time:
+        return by_time.place(groups, by_time.read_times(catalog, settings.time), ratios, parts)
+    if settings.together:
+        _deal(groups, catalog.products["category_id"].to_pylist(), ratios, parts)
+    else:
+        spread(groups, ratios, parts, every_leaf_elsewhere=True)
+    return None
 
 
 def _carve(groups: Iterable[Group], leaves: Sequence[str | None], settings: SplitSettings, parts: list[str]) -> None:
