@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import tarfile
 import warnings
 import zipfile
@@ -14,10 +13,7 @@ MODES = {".tar": "w", ".gz": "w:gz", ".bz2": "w:bz2", ".xz": "w:xz"}
 
 
 def pack(folder: Path, archive: Path, top: str = "") -> Path:
-    """A folder's files below `top` in a zip or tar, in no particular order; archives in it are unpacked first."""
-    for inner in folder.rglob("*.zip"):
-        shutil.unpack_archive(inner, folder)
-        inner.unlink()
+    """A folder's files below `top` in a zip or tar, in no particular order."""
     files = sorted((file for file in folder.rglob("*") if file.is_file()), key=lambda file: file.name[::-1])
     names = [f"{top}{file.relative_to(folder).as_posix()}" for file in files]
     if archive.suffix == ".zip":

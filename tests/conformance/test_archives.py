@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,10 @@ def dump(request: pytest.FixtureRequest, tmp_path: Path) -> Dump:
 
 
 def packed(dump: Dump, name: str) -> Dump:
+    """The dump in an archive; photos that it has in a zip of its own are unpacked, for that would not be opened."""
+    for inner in dump.source.rglob("*.zip"):
+        shutil.unpack_archive(inner, dump.source)
+        inner.unlink()
     archive = dump.source.with_name(name.replace("dump.tgz", "dump.tar.gz"))
     pack(dump.source, archive, PACKINGS[name])
     return Dump(archive, dump.photos, dump.set_aside, dump.findings, archive, dump.leaves, dump.settings)
