@@ -22,7 +22,7 @@ from catalens.core.overlay import align, brightness, energy, lay, slopes, smooth
 DIFFERENT = np.float32("inf")
 TOGETHER = 128  # pairs in one step: what the processor's cache holds
 # what a pair must not exceed to be worth the next look; 98 % of copies are below (benchmarks/near_copies.py)
-APART, COARSE_SHARE, SHARE = 0.06, 0.03, 0.02
+APART, COARSE_SHARE, SHARE = 0.035, 0.03, 0.02
 NOISE = 1.0  # grey levels that compression makes of nothing
 FINE, BROAD = 0.8, 2.5  # thumbnail pixels: detail lies between
 CLOSE_SIDE = 64  # pixels
@@ -98,14 +98,22 @@ def close_pair(outer: RgbImage, inner: RgbImage) -> npt.NDArray[np.uint8]:
     return np.stack(squares)
 
 
-def closely(pairs: npt.NDArray[np.uint8], frame: Floats) -> Floats:
+def coarseness(outer: RgbImage, inner: RgbImage) -> float:
+    """How many pixels of `close_pair` a pixel of the smaller photo covers, at least 1: so much louder is its noise."""
+    return max(1.0, CLOSE_SIDE / min(outer.shape[0] * outer.shape[1], inner.shape[0] * inner.shape[1]) ** 0.5)
+
+
+def closely(pairs: npt.NDArray[np.uint8], frame: Floats, coarse: Floats) -> Floats:
     """uint8 [P, 2, 64, 64, 3], outer and inner -> how much the photos differ where they differ most, float32 [P].
 
+    `coarse` is the `coarseness` of each pair, float32 [P].
     In units of what compression, resizing and a misplaced edge make of a copy: up to about 1 it is the same picture.
     """
     if len(pairs) > TOGETHER:
         starts = range(0, len(pairs), TOGETHER)
-        return np.concatenate([closely(pairs[at : at + TOGETHER], frame[at : at + TOGETHER]) for at in starts])
+        return np.concatenate(
+            [closely(*(each[at : at + TOGETHER] for each in (pairs, frame, coarse))) for at in starts]
+        )
     outer, inner = pairs[:, 0].astype(np.float32), pairs[:, 1].astype(np.float32)
     frame = align(outer @ LUMA, inner @ LUMA, frame, steps=2)
     laid = np.stack([lay(outer[..., channel], frame) for channel in range(3)], axis=-1)
@@ -113,11 +121,12 @@ def closely(pairs: npt.NDArray[np.uint8], frame: Floats) -> Floats:
     laid = np.clip(laid * gain[..., None] + offset[..., None], 0, 255)
     one, other = smooth(laid @ LUMA, 1.0), smooth(inner @ LUMA, 1.0)
     edges = np.minimum(_steepness(one), _steepness(other))
+    noise = coarse[:, None, None]
     rest = laid - inner
-    luma = smooth((one - other) ** 2, 1.2) / (LUMA_NOISE**2 + EDGE**2 * edges)
+    luma = smooth((one - other) ** 2, 1.2) / ((LUMA_NOISE * noise) ** 2 + EDGE**2 * edges)
     grey = rest @ LUMA
     hues = [smooth((rest[..., channel] - grey) * scale, 1.6) for channel, scale in ((2, 0.564), (0, 0.713))]
-    colour = smooth(hues[0] ** 2 + hues[1] ** 2, 1.6) / (COLOUR_NOISE**2 + EDGE**2 * edges)
+    colour = smooth(hues[0] ** 2 + hues[1] ** 2, 1.6) / ((COLOUR_NOISE * noise) ** 2 + EDGE**2 * edges)
     return np.sqrt(np.maximum(_worst(luma), _worst(colour)))
 
 

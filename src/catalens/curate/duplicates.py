@@ -41,8 +41,8 @@ class DuplicatesSettings(Settings):
     `brand` and `price` name attributes.  `listed` groups stand in the report, the most important; the table has all.
     """
 
-    max_difference: float = Field(default=1.5, gt=0, le=10)
-    radius: int = Field(default=6, ge=0, le=12)
+    max_difference: float = Field(default=1.25, gt=0, le=10)
+    radius: int = Field(default=7, ge=0, le=12)
     mirrored: bool = False
     min_cosine: float = Field(default=0.9, gt=0, le=1)
     brand: str = "brand"

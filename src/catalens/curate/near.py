@@ -13,7 +13,19 @@ import numpy as np
 
 from catalens.core.fingerprint import VIEWS, WHOLE, Floats, Hashes, Signatures, View, coefficients, hashes
 from catalens.core.image import RgbImage
-from catalens.core.likeness import APART, DIFFERENT, SHARE, apart, best_view, close_pair, closely, frames, shares
+from catalens.core.likeness import (
+    APART,
+    CLOSE_SIDE,
+    DIFFERENT,
+    SHARE,
+    apart,
+    best_view,
+    close_pair,
+    closely,
+    coarseness,
+    frames,
+    shares,
+)
 from catalens.core.progress import Progress, silent
 from catalens.curate.hash_pairs import Ints, Pairs, members_of, pairs_between
 
@@ -81,9 +93,12 @@ def differences(outer: Photos, inner: Photos, proposals: Proposals, *, progress:
         share, frame = shares(outer.signatures.take(first), inner.signatures.take(second), proposals.frame[rows])
         near = np.flatnonzero(share <= SHARE)
         if len(near):
-            places = zip(first[near].tolist(), second[near].tolist(), strict=True)
-            pairs = np.stack([close_pair(outer.read(one), inner.read(two)) for one, two in places])
-            found[rows[near]] = closely(pairs, frame[near])
+            pairs = np.empty((len(near), 2, CLOSE_SIDE, CLOSE_SIDE, 3), dtype=np.uint8)
+            coarse = np.empty(len(near), dtype=np.float32)
+            for place, (one, two) in enumerate(zip(first[near].tolist(), second[near].tolist(), strict=True)):
+                photos = outer.read(one), inner.read(two)
+                pairs[place], coarse[place] = close_pair(*photos), coarseness(*photos)
+            found[rows[near]] = closely(pairs, frame[near], coarse)
         progress(int(rows[-1]) + 1, len(found), "looking closely")
     return found
 
