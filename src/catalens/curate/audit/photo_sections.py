@@ -12,21 +12,21 @@ from catalens.core.catalog import Catalog
 from catalens.core.page import card, percent, reading, share, table, together, wide
 from catalens.core.taxonomy import SEPARATOR
 from catalens.curate.audit.pictures import Pictures
+from catalens.curate.audit.run import WEAK, StrangeName
 from catalens.curate.audit.sections import SHOWN
 from catalens.curate.label_noise import LabelReport
 from catalens.curate.leaks import COPIES, LeakReport
 
 PAIRS = 12  # shown of each kind
-WEAK = 0.7  # agreement below which the judge's doubts are weak themselves
 EXAMPLES = 8  # categories whose easiest and hardest products are shown
 
 
-def suspicious(found: Sequence[tuple[str, str, int]]) -> str:
-    """(category, why its name is no product's, products) of categories that are label trouble by their name alone."""
+def strange_names(found: Sequence[StrangeName]) -> str:
+    """Categories that are label trouble by their name alone."""
     if not found:
         return ""
-    rows = [[escape(path), f"“{escape(word)}”", f"{products:,}"] for path, word, products in found]
-    return card(table(["category", "because it says", "products"], rows, words=(0, 1))) + reading(
+    rows = [[escape(one.path), escape(one.reason), f"{one.products:,}"] for one in found[:SHOWN]]
+    return card(table(["category", "sounds like", "products"], rows, words=(0, 1))) + reading(
         "Nobody sells these: a model that learns them files real products under them. "
         "Set them aside, or sort them by hand."
     )
