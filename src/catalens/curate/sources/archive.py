@@ -85,14 +85,15 @@ class Archive:
         if name in self.files:
             self._note(name, "name twice in the archive", "the last one is read, as unpacking would leave it")
         self.files[name] = member
-        is_folder = False
-        while name:
-            parent, _, child = name.rpartition("/")
-            known = self.folders.setdefault(parent, {})
-            if known.get(child, False) >= is_folder and child in known:
-                return
-            known[child] = is_folder
-            name, is_folder = parent, True
+        self._place(name, is_folder=False)
+
+    def _place(self, name: str, *, is_folder: bool) -> None:
+        """Enter a name in its folder, and the folder in the one above, if it is new."""
+        parent, _, child = name.rpartition("/")
+        known = self.folders.setdefault(parent, {})
+        if child not in known and parent:
+            self._place(parent, is_folder=True)
+        known[child] = known.get(child, False) or is_folder
 
     def _note(self, name: str, cause: str, detail: str) -> None:
         self.notes.append(Note(f"{self.path.name}: {storable(name[:LONGEST])}", cause, detail))

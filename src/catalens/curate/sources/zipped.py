@@ -22,7 +22,7 @@ from catalens.curate.sources.protocol import Note, storable
 from catalens.curate.sources.spool import is_bomb, nameless_file, no_room
 from catalens.curate.sources.window import window
 
-LARGEST_LIST = 256 * 2**20  # bytes of a zip's list of members: some 2.5 million, which take 2 GB of memory
+LARGEST_LIST = 256 * 2**20  # bytes of a zip's list of members: some 2.5 million, which take 1.2 GB of memory
 UTF8_NAME = 0x800  # a member's flag
 _END, _END_64 = b"PK\x05\x06", b"PK\x06\x06"
 _READ_HERE_AND_THERE = (".bson", ".parquet")
