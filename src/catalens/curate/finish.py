@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -63,9 +63,10 @@ def finish(
     rows_read, merged = journal.total("rows_read"), journal.total("rows_merged")
     reconcile(rows_read, written.products, merged, counted.set_aside)
     if not written.products:
-        causes = sorted(counted.set_aside.items(), key=lambda cause: -cause[1])
-        why = ", ".join(f"{cause} ({count:,})" for cause, count in causes) or "it has no rows"
-        raise SourceError(f"no product could be used: {why}", source=made_by["source"])
+        why = _causes(counted.set_aside) or "it has no rows"
+        noted = f"; noted: {_causes(counted.noted)}" if counted.noted else ""
+        details = f"; details: {catalog / 'tables' / 'findings.parquet'}" if rows_read else ""
+        raise SourceError(f"no product could be used: {why}{noted}{details}", source=made_by["source"])
     info = CatalogInfo(
         name=storable(catalog.resolve().name).removesuffix(".catalog"),
         products=written.products,
@@ -126,6 +127,11 @@ def report(catalog: Catalog, remarks: Sequence[str], seconds: float, *, unchange
         unchanged=unchanged,
         remarks=list(remarks),
     )
+
+
+def _causes(counts: Mapping[str, int]) -> str:
+    """The most frequent first: "no usable photo (65), no photo (1)"."""
+    return ", ".join(f"{cause} ({count:,})" for cause, count in sorted(counts.items(), key=lambda item: -item[1]))
 
 
 def _taxonomy(reader: Source, journal: Journal) -> tuple[Taxonomy, str]:

@@ -114,6 +114,11 @@ class Journal:
         self._begin(dict(key))
         # without their categories: every part repeats those of the dump
         self.entries = [_without_categories(_read(file)) for file in sorted(self.folder.glob("part-*.json"))]
+        if self.done and not any(part.num_rows for part in self.parts("products")):
+            # nothing to go on from, and what was wrong may be right now: photos that were not there, a host now allowed
+            self._clear(catalog)
+            self._begin(dict(key))
+            self.entries = []
         self._delete_unsealed()
 
     def __enter__(self) -> Journal:

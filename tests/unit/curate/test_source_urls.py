@@ -113,9 +113,13 @@ def test_what_is_not_a_photo_is_a_finding_with_its_cause(tmp_path: Path, server:
 
 def test_nothing_private_is_asked_without_an_allowance(tmp_path: Path, server: LocalServer) -> None:
     source = listed(tmp_path, server, ["a,~/1.jpg,Hats,CC0", "b,~/2.jpg,Hats,CC0"])
-    with pytest.raises(SourceError, match="no product could be used"):
+    with pytest.raises(
+        SourceError, match=r"no usable photo \(2\); noted: address not allowed \(2\); details: .*findings"
+    ):
         run(source, tmp_path / "shop.catalog", IngestSettings(format="urls"))
     assert server.asked == []
+    # what is allowed then is fetched: an ingest that kept nothing is not gone on with
+    assert run(source, tmp_path / "shop.catalog", settings(server)).products == 2
 
 
 def test_a_second_catalog_of_the_list_fetches_nothing(tmp_path: Path, server: LocalServer) -> None:
