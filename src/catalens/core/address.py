@@ -6,6 +6,7 @@ credentials, `http://10.0.0.5/` an intranet.  So what counts is the address a na
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -49,6 +50,7 @@ _SPECIAL_V6 = tuple(
 )
 # an IPv4 address in the last four bytes, to which the packets go in the end (RFC 4291, RFC 6052)
 _CARRIERS_OF_V4 = (IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96"))
+_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
 def is_public(address: str) -> bool:
@@ -79,8 +81,8 @@ class Allowance:
         try:
             return cls(None, ip_network(name), port)
         except ValueError:
-            if not name or "/" in name or ":" in name or name.replace(".", "").isdigit():
-                message = f"expected a host, host:port, address or network such as 10.1.0.0/16, got {text!r}"
+            if not _HOST.fullmatch(_plain(name)) or name.replace(".", "").isdigit():
+                message = f"expected a host, host:port, address or network such as 10.1.0.0/16, in ASCII, got {text!r}"
                 raise ConfigError(message, key="allow_private") from None
         return cls(_plain(name), None, port)
 

@@ -6,10 +6,12 @@ public address to the check and a private one to the call (DNS rebinding).
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -53,6 +55,26 @@ class GuardedBackend(httpcore.NetworkBackend):
         self._deadline = deadline
         self._resolve = resolve
         self._dial = dial
+        self._streams: weakref.WeakSet[_TimedStream] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def stop(self) -> None:
+        """End what other threads wait for, and make no more connections."""
+        with self._lock:
+            self._stopped = True
+            for stream in self._streams:
+                stream.hang_up()
+
+    def keep(self, stream: httpcore.NetworkStream) -> httpcore.NetworkStream:
+        """A connection that `stop` will end.  Raises httpcore.ConnectError if it was called."""
+        timed = _TimedStream(stream, self._deadline, self.keep)
+        with self._lock:
+            if self._stopped:
+                stream.close()
+                raise httpcore.ConnectError("stopped")
+            self._streams.add(timed)
+        return timed
 
     def connect_tcp(
         self,
@@ -71,7 +93,7 @@ class GuardedBackend(httpcore.NetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
             else:
-                return _TimedStream(stream, self._deadline)
+                return self.keep(stream)
         raise failure or httpcore.ConnectError(f"{host} has no address")
 
     def _addresses(self, host: str, port: int) -> Sequence[str]:
@@ -83,7 +105,8 @@ class GuardedBackend(httpcore.NetworkBackend):
         for address in addresses:
             reason = why_refused(host, port, address, self._allowed)
             if reason is not None:
-                message = f"{reason}; if it is yours, allow {host}:{port} in allow_private"
+                place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+                message = f"{reason}; if it is yours, allow {place} in allow_private"
                 raise FetchError(message, cause="address not allowed", again="later")
         return addresses
 
@@ -91,9 +114,21 @@ class GuardedBackend(httpcore.NetworkBackend):
 class _TimedStream(httpcore.NetworkStream):
     """A connection none of whose steps outlasts the request: a server that sends a byte now and then is cut off."""
 
-    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        stream: httpcore.NetworkStream,
+        deadline: Deadline,
+        keep: Callable[[httpcore.NetworkStream], httpcore.NetworkStream],
+    ) -> None:
         self._stream = stream
         self._deadline = deadline
+        self._keep = keep
+
+    def hang_up(self) -> None:
+        """Wake up whoever reads: to close a socket would leave a thread waiting for it."""
+        opened = self._stream.get_extra_info("socket")
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(opened, socket.SHUT_RDWR)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._stream.read(max_bytes, self._deadline.left(timeout))
@@ -108,7 +143,7 @@ class _TimedStream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         inner = self._stream.start_tls(ssl_context, server_hostname, self._deadline.left(timeout))
-        return _TimedStream(inner, self._deadline)
+        return self._keep(inner)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

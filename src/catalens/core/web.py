@@ -36,6 +36,7 @@ NO_CONNECTION, TIMED_OUT, TOO_LARGE = "fetch failed: no connection", "timed out"
 NOT_A_URL = "not a usable URL"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _AGAIN_SOON = frozenset({408, 425, 429, 500, 502, 503, 504})
+_GZIP_BYTES = 2**16
 _HOST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._:")  # once lower case and punycode
 
 
@@ -91,11 +92,12 @@ class Web:
         self._limits = limits or Limits()
         self._deadline = Deadline()
         allowed = [Allowance.parse(text) for text in allow_private]
+        self._backend = GuardedBackend(allowed, self._deadline, resolve, dial or httpcore.SyncBackend())
         self._pool = httpcore.ConnectionPool(
             ssl_context=ssl_context or httpx.create_ssl_context(),
             max_connections=connections,
             keepalive_expiry=15.0,
-            network_backend=GuardedBackend(allowed, self._deadline, resolve, dial or httpcore.SyncBackend()),
+            network_backend=self._backend,
         )
 
     def __enter__(self) -> Web:
@@ -109,6 +111,10 @@ class Web:
     def close(self) -> None:
         """Let go of all connections."""
         self._pool.close()
+
+    def stop(self) -> None:
+        """End the requests of all threads, also those that wait for an answer, with a FetchError; no more are made."""
+        self._backend.stop()
 
     def get(self, url: str, *, max_bytes: int, before: Callable[[str], None] = anywhere) -> Fetched:
         """The bytes behind a URL, at most `max_bytes` of them.
@@ -232,12 +238,17 @@ def _decoded(answer: Answer, url: str, max_bytes: int) -> Iterator[bytes]:
         return
     if encoding not in ("gzip", "x-gzip"):
         raise FetchError(f"came as {encoding}", cause="fetch failed: unknown encoding", again="never", source=url)
-    inflate, left = zlib.decompressobj(wbits=31), max_bytes + 1
+    inflate, left, came = zlib.decompressobj(wbits=31), max_bytes + 1, 0
     try:
         for chunk in answer.chunks:
+            came += len(chunk)
+            if came > max_bytes + _GZIP_BYTES:  # zipped, nothing grows by more: what comes is blocks that hold nothing
+                raise _too_large(url, max_bytes)
             plain = inflate.decompress(chunk, max(1, left))
             left -= len(plain)
             yield plain
+            if inflate.unused_data:  # it would be gathered in memory to the end of the request
+                raise zlib.error("more comes after its end")
     except zlib.error as error:
         raise FetchError(
             f"is not gzip ({error})", cause="fetch failed: broken gzip", again="later", source=url

@@ -60,7 +60,8 @@ def test_an_allowance_covers(allowance: str, host: str, port: int, address: str,
 
 
 @pytest.mark.parametrize("text", ["", ":80", "host:", "host:0", "host:70000", "host:x", "10.0.0.1/8", "10.0.0.300",
-                                  "http://host", "a/b", "[::1]x"])  # fmt: skip
+                                  "http://host", "a/b", "[::1]x", "*", "*.shop.lan", "a b", "me@host",
+                                  "müller.lan"])  # fmt: skip
 def test_what_is_no_allowance_is_said(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Allowance.parse(text)

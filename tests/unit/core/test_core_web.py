@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from tests.builders.webserver import LocalServer, Names, Relay, Reply
@@ -21,6 +22,8 @@ from catalens.core.web import USER_AGENT, Limits, Web
 
 PUBLIC = "93.184.216.34"
 HERE = Path(__file__).parent
+# a gzip stream of blocks that hold nothing: it may go on for ever and never grow
+EMPTY_BLOCKS = gzip.compress(b"")[:10] + b"\x00\x00\x00\xff\xff" * 20_000
 QUICK = Limits(connect_s=1, read_s=0.3, total_s=1)
 
 
@@ -267,8 +270,12 @@ def test_a_host_that_does_not_exist_is_said(server: LocalServer) -> None:
         Reply(b"x" * 101),
         Reply(b"5\r\nxxxxx\r\n" * 100 + b"0\r\n\r\n", headers={"Transfer-Encoding": "chunked"}),
         Reply(gzip.compress(bytes(50_000_000)), headers={"Content-Encoding": "gzip"}),
+        Reply(
+            b"%x\r\n%b\r\n0\r\n\r\n" % (len(EMPTY_BLOCKS), EMPTY_BLOCKS),
+            headers={"Transfer-Encoding": "chunked", "Content-Encoding": "gzip"},
+        ),
     ],
-    ids=["declared", "streamed", "gzip bomb"],
+    ids=["declared", "streamed", "gzip bomb", "gzip of nothing"],
 )
 def test_a_file_that_is_too_large_is_not_read_to_its_end(server: LocalServer, reply: Reply) -> None:
     server.routes["/photo.jpg"] = reply
@@ -287,6 +294,8 @@ def test_a_file_that_is_too_large_is_not_read_to_its_end(server: LocalServer, re
         (b"photo", "", b"photo"),
         (gzip.compress(b"photo" * 20)[:-6], "gzip", "fetch failed: broken gzip"),
         (b"photo", "gzip", "fetch failed: broken gzip"),
+        (gzip.compress(b"photo") + b"more", "gzip", "fetch failed: broken gzip"),
+        (gzip.compress(b"photo") * 2, "gzip", "fetch failed: broken gzip"),
         (zlib.compress(b"photo"), "deflate", "fetch failed: unknown encoding"),
         (b"photo", "br", "fetch failed: unknown encoding"),
     ],
@@ -349,3 +358,23 @@ def test_a_certificate_nobody_vouches_for_is_refused(server: LocalServer) -> Non
     web, *_ = world(server, {"shop.example": [PUBLIC]})
     with web, pytest.raises(FetchError, match="certificate"):
         web.get("https://shop.example/photo.jpg", max_bytes=99)
+
+
+def test_how_to_allow_an_address_is_said_as_it_can_be_given(server: LocalServer) -> None:
+    with Web(dial=Relay(server)) as web, pytest.raises(FetchError, match=r"allow \[::1\]:80 in allow_private"):
+        web.get("http://[::1]/photo.jpg", max_bytes=99)
+    with Web(dial=Relay(server), allow_private=["[::1]:80"]) as web:
+        assert web.get("http://[::1]/photo.jpg", max_bytes=99).data == b"photo"
+
+
+def test_stopping_ends_a_request_that_waits_and_makes_no_more(server: LocalServer) -> None:
+    server.routes["/photo.jpg"] = Reply(b"late", pause_s=5)
+    web, *_ = world(server, {"shop.example": [PUBLIC]})
+    started = time.monotonic()
+    with web:
+        Timer(0.3, web.stop).start()
+        for _ in range(2):
+            with pytest.raises(FetchError) as caught:
+                web.get("http://shop.example/photo.jpg", max_bytes=99)
+            assert caught.value.cause == "fetch failed: no connection"
+    assert time.monotonic() - started < 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -318,3 +319,19 @@ def test_leaving_does_not_wait_for_all_that_was_asked_for(tmp_path: Path) -> Non
                 crawling.submit(f"{server.url}/{number}.jpg")
             started.wait(5)
         assert len(server.asked) < 20
+
+
+def test_leaving_does_not_wait_for_a_server_that_says_nothing(tmp_path: Path) -> None:
+    asked = threading.Event()
+
+    def silent(_: object) -> Reply:
+        asked.set()
+        return Reply(photo(1), pause_s=5)
+
+    with LocalServer({"/1.jpg": silent}) as server:
+        settings = WebSettings(allow_private=server.address, delay_s=0)
+        with Crawl(Downloads(tmp_path), settings, max_bytes=MAX) as crawling:
+            crawling.submit(f"{server.url}/1.jpg")
+            assert asked.wait(5)
+            left = time.monotonic()
+        assert time.monotonic() - left < 2

@@ -47,6 +47,7 @@ class Crawl:
 
     def __exit__(self, *error: object) -> None:
         self._stop.set()
+        self._web.stop()  # a thread may hang on a server that says nothing
         self._pool.shutdown(cancel_futures=True)
         self._web.close()
 
