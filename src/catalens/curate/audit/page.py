@@ -72,12 +72,11 @@ def heading(audit: Audit) -> str:
 
 
 def _figures(audit: Audit) -> list[tuple[str, str]]:
-    copied = audit.copies.near.photos + audit.copies.exact.photos
     leak = (f"{audit.leaked:,}", "products that leak into train") if audit.leaks else ("–", "not divided yet")
     return [
         (f"{audit.sizes.products:,}", f"products, {audit.sizes.photos:,} photos"),
         (f"{len(audit.sizes.filled):,}", "categories with products"),
-        (f"{copied:,}", "photos that are copies of others"),
+        (f"{audit.copied:,}", "photos that have a copy"),
         leak,
         (f"{audit.doubtful:,}", "labels that look wrong"),
         (f"{audit.quality.flagged:,}", "photos with a finding"),

@@ -39,16 +39,22 @@ def labels(found: LabelReport, catalog: Catalog, pictures: Pictures, *, strange:
     """
     if found.accuracy is None:
         return card("<p>No two categories are large enough to be told apart.</p>")
-    lead = (
-        f"<p>Each product was judged by a model that had not seen it. It agrees with {share(found.accuracy)} of "
-        f"{found.judged:,} labels and holds {len(found.issues):,} for likely wrong or easily confused; about "
-        f"{share(found.stray_share)} of the labels seem to have nothing to do with their photos.</p>"
+    agrees = f"It agrees with {share(found.accuracy)} of {found.judged:,} labels"
+    lead = f"<p>Each product was judged by a model that had not seen it. {agrees}"
+    if found.accuracy < WEAK:
+        return card(
+            f"{lead}: too few to believe its doubts about the others. A trained model sees more: "
+            "<code>catalens audit --bundle</code>.</p>"
+        )
+    said = (
+        f"{lead} and holds {len(found.issues):,} for likely wrong or easily confused; about {share(found.stray_share)} "
+        "of the labels seem to have nothing to do with their photos.</p>"
     )
+    return card(said) + _pairs(found, catalog, pictures, strange) + _noisy(found, catalog)
+
+
+def _pairs(found: LabelReport, catalog: Catalog, pictures: Pictures, strange: Collection[str]) -> str:
     typical = _typical(catalog)
-    weak = found.accuracy < WEAK
-    advice = (
-        "<p>That is a weak judge; a trained one sees more: <code>catalens audit --bundle</code>.</p>" if weak else ""
-    )
     believed = (issue for issue in found.issues if issue.suggested in typical and issue.suggested not in strange)
     pairs = [
         together(
@@ -57,21 +63,18 @@ def labels(found: LabelReport, catalog: Catalog, pictures: Pictures, *, strange:
         )
         for issue in islice(believed, PAIRS)
     ]
-    noisy = [one for one in found.categories if one.issues][:SHOWN]
+    words = "Left: the product as it is filed. Right: a typical product of the category suggested."
+    return wide(pairs) + reading(words) if pairs else ""
+
+
+def _noisy(found: LabelReport, catalog: Catalog) -> str:
     rows = [
         [escape(_path(catalog, one.category_id)), f"{one.products:,}", f"{one.issues:,}", share(one.noise)]
-        for one in noisy
+        for one in found.categories
+        if one.issues
     ]
-    return (
-        card(lead + advice)
-        + wide(pairs)
-        + (
-            reading("Left: the product as it is filed. Right: a typical product of the category suggested.")
-            if pairs
-            else ""
-        )
-        + (card(table(["category", "judged", "doubtful", "estimated share of wrong labels"], rows)) if rows else "")
-    )
+    head = ["category", "judged", "doubtful", "estimated share of wrong labels"]
+    return card(table(head, rows[:SHOWN])) if rows else ""
 
 
 def examples(catalog: Catalog, pictures: Pictures) -> str:

@@ -6,7 +6,7 @@ Copies count once and near-identical shots little, so a category of 200 photos m
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,8 +17,9 @@ from catalens.core.taxonomy import SEPARATOR
 AGAIN = 0.1  # what a near-identical shot counts, after the first of its group
 ALIKE = 0.5  # a category whose photos count less than this share of their number is mostly repetition
 
-Verdict = Literal["empty", "too few", "no diversity", "enough", "excellent"]
+Verdict = Literal["no product", "empty", "too few", "no diversity", "enough", "excellent"]
 ADVICE: dict[Verdict, str] = {
+    "no product": "its name is no kind of product: drop it, or sort what is in it by hand",
     "empty": "no product is filed here: leave it out, or collect some",
     "too few": f"below {FEW_BELOW} different photos: collect more, or merge it into its neighbour",
     "no diversity": "most photos repeat others: collect other products, sellers and angles, not more of the same",
@@ -40,8 +41,11 @@ class Readiness:
     verdict: Verdict
 
 
-def judge(catalog: Catalog, near: Mapping[str, int]) -> tuple[Readiness, ...]:
-    """The leaves in the order of the taxonomy.  `near` maps the image_id of a near copy to its group."""
+def judge(catalog: Catalog, near: Mapping[str, int], strange: Set[str] = frozenset()) -> tuple[Readiness, ...]:
+    """The leaves in the order of the taxonomy.
+
+    `near` maps the image_id of a near copy to its group; the names of `strange` categories are no kind of product.
+    """
     products: Counter[str] = Counter()
     sellers: dict[str, set[str]] = defaultdict(set)
     columns = (catalog.products[name].to_pylist() for name in ("category_id", "seller"))
@@ -61,7 +65,8 @@ def judge(catalog: Catalog, near: Mapping[str, int]) -> tuple[Readiness, ...]:
     for leaf in catalog.taxonomy.leaves:
         effective = effective_photos(distinct[leaf], near)
         path = SEPARATOR.join(catalog.taxonomy.path_names(leaf))
-        verdict = verdict_of(photos[leaf], effective)
+        named = strange.isdisjoint(catalog.taxonomy.path(leaf))
+        verdict = verdict_of(photos[leaf], effective) if named else "no product"
         judged.append(Readiness(leaf, path, products[leaf], photos[leaf], len(sellers[leaf]), effective, verdict))
     return tuple(judged)
 

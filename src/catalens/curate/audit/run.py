@@ -54,7 +54,11 @@ class StrangeName:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """All that is known.  `leaks` is None where the catalog is not divided; `judged_by` says who judged the labels."""
+    """All that is known.
+
+    `copied` photos stand there once more, in whatever form; `leaks` is None where the catalog is not divided;
+    `judged_by` says who judged the labels.
+    """
 
     name: str
     digest: str
@@ -63,6 +67,7 @@ class Audit:
     dump: Tally
     quality: QualityReport
     copies: DuplicatesReport
+    copied: int
     leaks: LeakReport | None
     labels: LabelReport
     judged_by: str
@@ -100,7 +105,7 @@ class Audit:
             "set_aside": self.dump.set_aside,
             "findings": self.dump.noted | self.quality.counts,
             "quality": self.quality.to_json(),
-            "duplicates": self.copies.to_json(),
+            "duplicates": {"photos": self.copied, **self.copies.to_json()},
             "leaks": None if self.leaks is None else self.leaks.to_json(),
             "labels": {"judged_by": self.judged_by, **self.labels.to_json()},
             "strange_names": [asdict(name) for name in self.strange],
@@ -131,19 +136,21 @@ def run(
     copies = duplicates.run(catalog, settings.copies, vectors=photos, progress=progress)
     near = duplicates.near_groups(catalog)
     groups = dict(zip(near["image_id"].to_pylist(), near["group"].to_pylist(), strict=True))
+    strange = _strange(catalog)
     return Audit(
         name=catalog.info.name,
         digest=catalog.digest,
         rows_read=catalog.info.rows_read,
         sizes=measure(catalog),
-        dump=tally([catalog.table("findings")]),
+        dump=tally([catalog.table("findings")] if catalog.has_table("findings") else []),
         quality=quality.run(catalog, workers=workers),
         copies=copies,
+        copied=sum(photo in groups for photo in catalog.images["image_id"].to_pylist()),
         leaks=leaks.audit(catalog) if _is_divided(catalog) else None,
         labels=label_noise.run(catalog, products, settings.labels, workers=workers, progress=progress),
         judged_by=judged_by,
-        strange=_strange(catalog),
-        readiness=judge(catalog, groups),
+        strange=strange,
+        readiness=judge(catalog, groups, {one.id for one in strange}),
     )
 
 

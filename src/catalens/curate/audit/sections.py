@@ -17,7 +17,9 @@ SHOWN = 25  # rows of a table; the JSON beside the page has all
 FIELDS = 12
 LARGEST = 10
 CURVE = 400  # points of the curve; more cannot be seen
+NEEDING: tuple[Verdict, ...] = ("no product", "no diversity", "too few", "enough")
 CLASSES: Mapping[Verdict, str] = {
+    "no product": "wrong",
     "empty": "soft",
     "too few": "wrong",
     "no diversity": "doubtful",
@@ -85,7 +87,7 @@ def readiness(judged: Sequence[Readiness]) -> str:
     counts = Counter(one.verdict for one in judged)
     verdicts = [(name, float(counts[name]), f"{counts[name]:,}") for name in get_args(Verdict) if counts[name]]
     advice = [[f'<b class="{CLASSES[name]}">{name}</b>', escape(ADVICE[name])] for name, _, _ in verdicts]
-    needing = sorted((one for one in judged if one.verdict not in ("empty", "excellent")), key=_urgency)
+    needing = sorted((one for one in judged if one.verdict in NEEDING), key=_urgency)
     rows = [
         [
             escape(one.path),
@@ -131,8 +133,7 @@ def _limits(name: str) -> str:
 
 
 def _urgency(one: Readiness) -> tuple[int, float, str]:
-    order = ("no diversity", "too few", "enough")
-    return order.index(one.verdict), one.effective, one.path
+    return NEEDING.index(one.verdict), one.effective, one.path
 
 
 def _views(products: Mapping[int, int], limit: int = 6) -> dict[str, int]:

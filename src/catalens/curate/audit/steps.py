@@ -59,10 +59,10 @@ def _wrong(audit: Audit, catalog: Path) -> Iterator[Step]:
         pictures = _count(copies.contradictory, "picture stands", "pictures stand")
         yield Step("bad", f"{pictures} under several categories, so at least one of them is wrong.")
     if audit.leaked:
-        products = _count(audit.leaked, "product outside train has", "products outside train have")
+        leaked = _count(audit.leaked, "product outside train has", "products outside train have")
         yield Step(
             "bad",
-            f"{products} a copy in train: figures measured on them are too good.",
+            f"{leaked} a copy in train: figures measured on them are too good.",
             f"catalens split {catalog} --together near --anew",
         )
     if copies.cross_seller:
@@ -83,7 +83,7 @@ def _worth_a_look(audit: Audit, catalog: Path) -> Iterator[Step]:
     if small:
         yield Step(
             "doubt",
-            f"{small:,} of {_count(len(sizes.filled), 'category', 'categories')} have too few different photos.",
+            f"{_count(small, 'category has', 'categories have')} too few different photos, of {len(sizes.filled):,}.",
             f"catalens clean {catalog} {_beside(catalog, 'clean')} --min-products {FEW_BELOW} --small-categories merge",
         )
     if audit.doubtful:
