@@ -23,6 +23,7 @@ SETTINGS = {
     "clean": "catalens.curate.clean_settings:CleanSettings",
     "sample": "catalens.curate.sample:SampleSettings",
     "taxonomy edit": "catalens.curate.edit_taxonomy:EditSettings",
+    "audit": "catalens.curate.audit.settings:AuditSettings",
     "split": "catalens.curate.split:SplitSettings",
     "taxonomy translate": "catalens.curate.translate:TranslateSettings",
     "train": "catalens.train.settings:TrainSettings",
