@@ -30,6 +30,12 @@ def test_classes_without_names_are_numbers(tmp_path: Path) -> None:
     assert (first["width"], first["height"]) == (3, 2)
 
 
+def test_a_gz_that_was_unpacked_beside_itself_is_not_read_twice(tmp_path: Path) -> None:
+    both = {**GOOD, **{f"{name}.gz": gzip.compress(data) for name, data in GOOD.items()}}
+    report = run(write(tmp_path / "mnist", both), tmp_path / "shop.catalog", IngestSettings())
+    assert (report.products, report.rows_read) == (3, 3)
+
+
 @pytest.mark.parametrize(
     ("files", "message", "about"),
     [

@@ -96,11 +96,15 @@ class IdxSource:
 
 
 def _names(folder: DumpPath) -> list[str]:
-    """The names of files of pictures in a folder: train before t10k, as their numbers were given out."""
+    """The names of files of pictures in a folder: train before t10k, as their numbers were given out.
+
+    Not of a .gz that was unpacked beside itself: it holds the same pictures.
+    """
     if not folder.is_dir():
         return []
-    found = [entry.name for entry in scan(folder) if not entry.is_folder and _NAME.fullmatch(entry.name)]
-    return sorted(found, reverse=True)
+    found = {entry.name for entry in scan(folder) if not entry.is_folder and _NAME.fullmatch(entry.name)}
+    packed = {f"{name}.gz" for name in found}
+    return sorted(found - packed, reverse=True)
 
 
 def _part(folder: DumpPath, name: str) -> _Part:
