@@ -128,6 +128,15 @@ def test_what_is_not_the_published_file_is_not_kept(tmp_path: Path, content: byt
     assert [file.name for file in tmp_path.iterdir() if file.suffix != ".json"] == []
 
 
+def test_a_part_that_is_said_to_begin_nowhere_is_dropped(tmp_path: Path) -> None:
+    (tmp_path / "file.bin.part").write_bytes(CONTENT[:1000])
+    (tmp_path / "file.bin.part.json").write_text('{"version": "\\"v1\\""}')
+    nonsense = Reply(CONTENT[1000:], 206, {"Content-Range": f"bytes {'9' * 5000}-"})
+    with FileServer() as server:
+        server.routes["/file.bin"] = [nonsense, Reply(CONTENT)]
+        assert get(server, tmp_path / "file.bin") == SHA256
+
+
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     with LocalServer() as server, pytest.raises(FetchError, match="HTTP 404"):
         get(server, tmp_path / "file.bin")
@@ -176,6 +185,8 @@ def test_an_archive_is_unpacked(tmp_path: Path, kind: str) -> None:
         ("root.zip", zipped({"/tmp/catalens-out.jpg": photo(1)})),
         ("cut.zip", zipped({"a": photo(1)})[:-10]),
         ("cut.tar.gz", tarred({"a": photo(1) * 50})[:-200]),
+        ("both.tar.gz", tarred({"a": photo(1), "a/b": photo(2)})),
+        ("both.zip", zipped({"a/b": photo(1), "a": photo(2)})),
         ("text.zip", b"this is no archive"),
         ("text.tgz", b"this is no archive"),
     ],

@@ -248,6 +248,14 @@ def test_two_ingests_do_not_fetch_into_one_folder(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_a_folder_that_cannot_be_is_said(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(SourceError, match="no folder to fetch into") as caught, hold(tmp_path / name):
+        pass
+    assert caught.value.source == str(tmp_path / name)
+
+
 def crawl(folder: Path, server: LocalServer, urls: list[str], **settings: object) -> tuple[list[str], Crawl]:
     """(what came of every URL, the crawl)."""
     chosen = WebSettings(**{"allow_private": server.address, "delay_s": 0, "attempts": 1, **settings})

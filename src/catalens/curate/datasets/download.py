@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from catalens.curate.datasets.table import RemoteFile
 ATTEMPTS = 5
 BACK_OFF_S = 1.0  # before the second attempt, doubled before each other
 _MB = 10**6
+_NUMBER = re.compile("[0-9]{1,18}")
 
 
 def download(
@@ -109,12 +111,12 @@ def _version_of(answer: Answer) -> str | None:
 def _starts_at(answer: Answer) -> int | None:
     """The first byte of a 206 answer: "bytes 100-199/200" -> 100."""
     first = answer.headers.get("content-range", "").removeprefix("bytes ").partition("-")[0]
-    return int(first) if first.isdecimal() else None
+    return int(first) if _NUMBER.fullmatch(first) else None
 
 
 def _length(answer: Answer) -> int:
     length = answer.headers.get("content-length", "")
-    return int(length) if length.isdecimal() else 0
+    return int(length) if _NUMBER.fullmatch(length) else 0
 
 
 def _version(part: Path) -> Path:

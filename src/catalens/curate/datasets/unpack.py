@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import tarfile
 import zipfile
@@ -15,6 +16,11 @@ from catalens.core.errors import SourceError
 from catalens.core.progress import Progress
 
 MOST_TIMES = 20  # photos hardly shrink; an archive that grows more than this is a bomb
+# the last three: a name is a file and a folder at once
+_DAMAGED = (
+    zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, RuntimeError,
+    FileExistsError, IsADirectoryError, NotADirectoryError,
+)  # fmt: skip
 
 
 def is_archive(path: Path) -> bool:
@@ -28,7 +34,7 @@ def unpack(archives: Sequence[Path], folder: Path, progress: Progress) -> None:
         for archive in archives:
             try:
                 _unpack(archive, partial, progress)
-            except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, RuntimeError) as error:
+            except _DAMAGED as error:
                 message = f"cannot be unpacked ({error}); delete it, and it will be fetched again"
                 raise SourceError(message, source=str(archive)) from None
 

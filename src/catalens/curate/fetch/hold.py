@@ -7,27 +7,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from catalens.core.errors import SourceError
-
-try:
-    import fcntl
-except ImportError:  # Windows: two processes that fetch into one folder are not noticed there
-    fcntl = None  # type: ignore[assignment]
+from catalens.core.lock import lock
 
 LOCK = "lock"
 
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Make a folder and keep others out; the system lets it go when the process ends, however it ends.
+    """Make a folder and keep others out.
 
-    Raises SourceError if another process is in it.
+    Raises SourceError if another process is in it, or if there can be no such folder.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("ab") as file:
-        try:
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            message = "another process is fetching into this folder; wait for it, or choose another folder"
-            raise SourceError(message, source=str(folder)) from None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = lock(folder / LOCK)
+    except OSError as error:
+        raise SourceError(f"no folder to fetch into ({error.strerror})", source=str(folder)) from None
+    if file is None:
+        message = "another process is fetching into this folder; wait for it, or choose another folder"
+        raise SourceError(message, source=str(folder))
+    with file:
         yield
