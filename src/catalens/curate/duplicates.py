@@ -145,7 +145,7 @@ def _groups(
     )
     return {
         "exact": [rows for rows in rows_of.values() if len(rows) > 1],
-        "pixel": _gather(rows_of, ids, pixels, pixels),
+        "pixel": _gather(rows_of, ids, pixels, np.arange(len(ids))),
         "near": _gather(rows_of, ids, near[pixels], pixels),
     }
 

@@ -88,7 +88,7 @@ class _Choice:
 
 
 def _choices(radius: int) -> Iterator[_Choice]:
-    count = radius + AGREEING
+    count = max(radius, 3) + AGREEING  # wider bands would not leave room for the place beside the key
     edges = [BITS * band // count for band in range(count + 1)]
     bands = [(low, high - low) for low, high in pairwise(edges)]
     for chosen in combinations(range(count), AGREEING):

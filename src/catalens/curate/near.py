@@ -26,10 +26,12 @@ from catalens.core.likeness import (
     frames,
     shares,
 )
+from catalens.core.overlay import align
 from catalens.core.progress import Progress, silent
 from catalens.curate.hash_pairs import Ints, Pairs, members_of, pairs_between
 
 TOGETHER = 4096  # pairs whose photos are in memory
+PARTS_APART = 0.15  # as APART, for parts that lie less densely
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +181,13 @@ def _propose_parts(signatures: Signatures, first: Ints, second: Ints) -> Proposa
     if not len(outer):
         return Proposals(outer, inner, frames(VIEWS)[outer])
     frame, distance = best_view(signatures.take(outer), signatures.take(inner), PARTS)
-    near = distance <= APART
-    return Proposals(outer[near], inner[near], frame[near])
+    near = distance <= PARTS_APART
+    outer, inner, frame = outer[near], inner[near], frame[near]
+    for start in range(0, len(outer), TOGETHER):  # from so far away it takes more steps than `shares` makes
+        rows = slice(start, start + TOGETHER)
+        one, two = (signatures.take(places[rows]).luma.astype(np.float32) for places in (outer, inner))
+        frame[rows] = align(one, two, frame[rows], steps=6)
+    return Proposals(outer, inner, frame)
 
 
 def _parts() -> Sequence[View]:
