@@ -70,6 +70,12 @@ TABLES = {
 }
 
 
+# all that is in a catalog folder; "journal" while it is made, and ".partial" behind a name while that is written
+CONTENTS = frozenset(
+    {"catalog.json", "taxonomy.parquet", "products.parquet", "images.parquet", "images", "tables", "journal"}
+)
+
+
 class CatalogInfo(BaseModel):
     """catalog.json.  `digest` covers the taxonomy, products and images, so it changes when any of them does."""
 
@@ -247,10 +253,13 @@ def write_parquet(table: pa.Table, path: Path) -> None:
 
 
 def is_marked(path: Path, marks: Mapping[str, str]) -> bool:
-    """Whether a Parquet table is there and its metadata says that it was made of just this."""
+    """Whether a Parquet table is there, whole, and its metadata says that it was made of just this."""
     if not path.is_file():
         return False
-    metadata = pq.read_schema(path).metadata or {}
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except (OSError, ValueError, pa.ArrowException):
+        return False
     return all(metadata.get(key.encode()) == value.encode() for key, value in marks.items())
 
 
@@ -263,11 +272,13 @@ def write_json(values: Mapping[str, Any], path: Path) -> None:
 def _read(path: Path, schema: pa.Schema | None) -> pa.Table:
     try:
         table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
+        names = table.column_names
+    # ValueError: names of columns that are not UTF-8
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise CatalogError(f"cannot be read as a Parquet table ({error})", source=str(path)) from None
     if schema is None:
         return table
-    missing = set(schema.names) - set(table.column_names)
+    missing = set(schema.names) - set(names)
     if missing:
         raise CatalogError(f"expected columns {schema.names}, missing {sorted(missing)}", source=str(path))
     return table.select(schema.names).cast(schema)

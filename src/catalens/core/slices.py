@@ -42,7 +42,8 @@ def read_slices(path: Path, schema: pa.Schema, columns: Sequence[str] | None = N
                 raise CatalogError(f"expected columns {wanted.names}, missing {sorted(missing)}", source=str(path))
             batches = file.iter_batches(batch_size=SLICE, columns=wanted.names)
             yield from sliced(pa.Table.from_batches([batch]).select(wanted.names).cast(wanted) for batch in batches)
-    except (OSError, pa.ArrowException) as error:
+    # ValueError: names of columns that are not UTF-8
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise CatalogError(f"cannot be read as a Parquet table ({error})", source=str(path)) from None
 
 

@@ -14,7 +14,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from catalens import __version__
-from catalens.core.catalog import IMAGES, PRODUCTS, TABLES, Catalog, CatalogInfo, write_json, write_parquet
+from catalens.core.catalog import (
+    CONTENTS,
+    IMAGES,
+    PRODUCTS,
+    TABLES,
+    Catalog,
+    CatalogInfo,
+    write_json,
+    write_parquet,
+)
 from catalens.core.durable import replacing_folder
 from catalens.core.errors import CatalogError
 from catalens.core.progress import Progress, silent
@@ -86,7 +95,7 @@ def derive(
         counts.update(counted.set_aside)
         reconcile(parent.info.products, written.products, 0, counts)
         if not written.products:
-            causes = ", ".join(f"{cause} ({count:,})" for cause, count in counts.most_common())
+            causes = ", ".join(f"{cause} ({count:,})" for cause, count in counts.most_common()) or "there is none"
             raise CatalogError(f"no product would be left: {causes}", source=str(parent.path))
         _take_split(parent, folder)
         _take_names(parent, folder, filing.taxonomy)
@@ -122,10 +131,18 @@ def refuse(parent: Catalog, out: Path, *, overwrite: bool) -> None:
     if here == there or here in there.parents or there in here.parents:
         what = "is the catalog that it would be made of" if here == there else f"overlaps with {parent.path}"
         raise CatalogError(f"{what}; choose another folder", source=str(out))
-    ours = any((out / known).exists() for known in ("catalog.json", "journal"))
-    if out.exists() and not ours and (not out.is_dir() or any(out.iterdir())):
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not any((out / known).exists() for known in ("catalog.json", "journal")):
         raise CatalogError("already exists and is not a catalog; choose another name", source=str(out))
-    if ours and not overwrite:
+    # replacing removes the whole folder: whatever else somebody keeps in it would be lost
+    strange = {file.name.removesuffix(".partial") for file in out.iterdir()} - CONTENTS
+    if strange:
+        message = f"holds {min(strange)!r}, which is no part of a catalog; choose another name"
+        raise CatalogError(message, source=str(out))
+    if (out / "catalog.json").exists():
+        Catalog(out)  # other programs have a catalog.json, too
+    if not overwrite:
         raise CatalogError("is a catalog already; choose another folder or pass --overwrite", source=str(out))
 
 
@@ -150,7 +167,7 @@ def _take_split(parent: Catalog, folder: Path) -> None:
     if not parent.has_table("splits"):
         return
     ids = pq.read_table(folder / "products.parquet", columns=["product_id"])["product_id"].combine_chunks()
-    table = pq.read_table(parent.path / "tables" / "splits.parquet")
+    table = parent.table("splits")
     write_parquet(table.filter(pc.is_in(table["product_id"], value_set=ids)), folder / "tables" / "splits.parquet")
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from catalens.core.catalog import IMAGES
+from catalens.core.errors import CatalogError
 from catalens.core.progress import Progress, silent
 from catalens.core.shards import ShardReader, ShardWriter
 from catalens.curate.filing import Mask
@@ -36,11 +37,18 @@ class PhotoCopy:
         self._places: dict[str, _Place] = {}
 
     def keep(self, images: pa.Table) -> None:
-        """These photos, rows of `IMAGES`, are wanted."""
+        """These photos, rows of `IMAGES`, are wanted.  Raises CatalogError if one is not where its row says."""
+        if images["shard"].null_count or images["row"].null_count:
+            raise CatalogError("a photo without its shard or row", source=str(self._source.parent / "images.parquet"))
+        places = images["row"].to_numpy()
         for shard, rows in _by_shard(images):
             if shard not in self._kept:
                 self._kept[shard] = np.zeros(self._photos.rows(shard), bool)
-            self._kept[shard][images["row"].to_numpy()[rows]] = True
+            kept, wanted = self._kept[shard], places[rows]
+            if (outside := wanted[(wanted < 0) | (wanted >= len(kept))]).size:
+                message = f"has {len(kept):,} rows, no row {outside[0]:,}"
+                raise CatalogError(message, source=str(self._source / shard))
+            kept[wanted] = True
 
     def write(self, progress: Progress = silent) -> None:
         """Make the shards in the target folder."""

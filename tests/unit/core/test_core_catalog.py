@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from tests.builders.catalogs import striped_catalog
 
-from catalens.core.catalog import IMAGES, PRODUCTS, Catalog, content_digest, write_json, write_parquet
+from catalens.core.catalog import IMAGES, PRODUCTS, Catalog, content_digest, is_marked, write_json, write_parquet
 from catalens.core.errors import CatalogError
 from catalens.core.shards import image_id
 from catalens.core.taxonomy import Taxonomy
@@ -109,6 +109,26 @@ def test_a_damaged_table_is_named(catalog: Catalog, name: str) -> None:
     with pytest.raises(CatalogError, match="cannot be read as a Parquet table") as caught:
         getattr(Catalog(catalog.path), path.stem)
     assert caught.value.source == str(path)
+
+
+@pytest.mark.parametrize("name", ["products.parquet", "images.parquet"])
+def test_a_column_whose_name_is_damaged_is_an_error(catalog: Catalog, name: str) -> None:
+    path = catalog.path / name
+    path.write_bytes(path.read_bytes().replace(b"product_id", b"\xffroduct_id"))
+    opened = Catalog(catalog.path)
+    for read in (lambda: getattr(opened, path.stem), lambda: list(opened.product_slices()) + list(opened.image_slices())):
+        with pytest.raises(CatalogError, match="cannot be read as a Parquet table") as caught:
+            read()
+        assert caught.value.source == str(path)
+
+
+def test_a_damaged_table_bears_no_mark(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    write_parquet(pa.table({"a": [1]}).replace_schema_metadata({"catalog": "x"}), path)
+    assert is_marked(path, {"catalog": "x"})
+    assert not is_marked(path, {"catalog": "y"})
+    path.write_bytes(path.read_bytes()[:50])
+    assert not is_marked(path, {"catalog": "x"})
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from tests.builders.dumps import write
 from tests.builders.shops import assert_whole, products_of, shop
 
 from catalens.core import slices
-from catalens.core.catalog import Catalog, write_parquet
+from catalens.core.catalog import IMAGES, Catalog, write_parquet
 from catalens.core.errors import CatalogError
 from catalens.curate import derive as stage
 from catalens.curate import photo_copy
@@ -142,6 +143,9 @@ def test_nothing_left_is_an_error_and_no_catalog(parent: Catalog, tmp_path: Path
         (".", "overlaps with"),
         ("mine", "is not a catalog"),
         ("mine/thesis.txt", "is not a catalog"),
+        ("theirs", "catalog.json: Field required"),
+        ("with models.catalog", "holds 'models', which is no part of a catalog"),
+        ("diary", "holds 'thesis.txt', which is no part of a catalog"),
         ("other.catalog", "pass --overwrite"),
         ("begun.catalog", "pass --overwrite"),
     ],
@@ -151,6 +155,9 @@ def test_nothing_of_others_is_written_over(parent: Catalog, tmp_path: Path, out:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("mine")
     (tmp_path / "begun.catalog" / "journal").mkdir(parents=True)
+    write(tmp_path, {"theirs/catalog.json": "{}", "diary/journal/monday.txt": "mine", "diary/thesis.txt": "mine"})
+    shop(tmp_path / "with models.catalog", products_of({"sock": 1}))
+    write(tmp_path, {"with models.catalog/models/best.safetensors": "weights"})
     shop(tmp_path / "other.catalog", products_of({"sock": 1}))
     before = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")}
     with pytest.raises(CatalogError, match=message):
@@ -191,3 +198,32 @@ def test_photos_in_another_order_than_products_are_an_error(parent: Catalog, mon
     write_parquet(pa.concat_tables([images.slice(3), images.slice(0, 3)]), parent.path / "images.parquet")
     with pytest.raises(CatalogError, match="photos of 'apple-0' do not stand in the order of products"):
         list(pieces_of(Catalog(parent.path)))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"row": 8}, "part-00000.arrow: has 8 rows, no row 8"),
+        ({"row": -1}, "part-00000.arrow: has 8 rows, no row -1"),
+        ({"row": None}, "images.parquet: a photo without its shard or row"),
+        ({"shard": None}, "images.parquet: a photo without its shard or row"),
+        ({"shard": "part-7.arrow"}, "part-7.arrow: cannot be read as a photo shard"),
+    ],
+    ids=str,
+)
+def test_a_photo_that_is_not_where_its_row_says_is_an_error(
+    parent: Catalog, tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    rows = parent.images.to_pylist()
+    write_parquet(pa.Table.from_pylist([rows[0] | change, *rows[1:]], IMAGES), parent.path / "images.parquet")
+    with pytest.raises(CatalogError, match=message):
+        some(Catalog(parent.path), tmp_path / "b.catalog", 0, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.catalog"]
+
+
+@pytest.mark.parametrize("table", ["splits", "names"])
+def test_a_side_table_that_is_damaged_is_named(parent: Catalog, tmp_path: Path, table: str) -> None:
+    write(parent.path, {f"tables/{table}.parquet": "no table"})
+    with pytest.raises(CatalogError, match=rf"{table}.parquet: cannot be read as a Parquet table"):
+        some(Catalog(parent.path), tmp_path / "b.catalog", 0)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.catalog"]
