@@ -110,6 +110,8 @@ def _show(report: SplitReport) -> None:
     if far:
         shares = ", ".join(f"{part} {100 * value:+.1f}" for part, value in far.items())
         say(f"whole groups did not allow the shares that were asked; percentage points off: {shares}")
+    if empty := [part for part, value in report.off.items() if value < 0 and part not in report.parts]:
+        say(f"no product is in {', '.join(empty)}.")
     notes = [
         (report.given, "products keep the part the dump gave them."),
         (report.singletons, "categories consist of one group: it is in one part, and nothing measures them."),
@@ -145,7 +147,10 @@ def _show_leaks(report: LeakReport) -> None:
         table.add_column(name, justify="right")
     for name, part in report.parts.items():
         table.add_row(name, f"{part.products:,}", f"{part.copy:,}", *(f"{count:,}" for count in part.kinds.values()))
-    Console(stderr=True).print(table)
+    if report.parts:
+        Console(stderr=True).print(table)
+    else:
+        say("no part but train has a product.")
     for kind, reason in report.not_looked_at.items():
         say(f"{kind}: not looked at: {reason}")
     copies = [leak for leak in report.leaks if leak.kind not in ("group", "seller")]

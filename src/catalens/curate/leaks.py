@@ -18,6 +18,7 @@ from catalens.core.catalog import Catalog
 from catalens.core.errors import CatalogError
 from catalens.curate.bonds import Bond, bond, knows_copies
 from catalens.curate.split_file import UNUSED
+from catalens.curate.split_report import in_order
 from catalens.curate.stratify import TRAIN
 
 # kind -> the bond it looks at.  Of the copies, each kind holds those before it.  They make a figure wrong; a shared
@@ -82,7 +83,7 @@ def audit(catalog: Catalog) -> LeakReport:
     leaks: list[Leak] = []
     not_looked_at: dict[str, str] = {}
     for kind, name in KINDS.items():
-        reason = _unknown(catalog, kind)
+        reason = _unknown(catalog, kind) if TRAIN in parts else "no product is in train"
         if reason:
             not_looked_at[kind] = reason
         else:
@@ -95,15 +96,16 @@ def audit(catalog: Catalog) -> LeakReport:
 
 def _parts(catalog: Catalog) -> tuple[str, list[str]]:
     """Where the parts come from, and the part of each product."""
-    products = catalog.products["product_id"].to_pylist()
     if catalog.has_table("splits"):
-        return "splits", [catalog.split.get(product, UNUSED) for product in products]
-    given: list[str | None] = catalog.products["given_split"].to_pylist()
-    if not any(given):
-        raise CatalogError(
-            "is not split, and the dump gave no parts; run `catalens split` first", source=str(catalog.path)
-        )
-    return "given", [part or UNUSED for part in given]
+        source = "splits"
+        parts = [catalog.split.get(product) or UNUSED for product in catalog.products["product_id"].to_pylist()]
+    else:
+        source = "given"
+        parts = [part or UNUSED for part in catalog.products["given_split"].to_pylist()]
+        if set(parts) <= {UNUSED}:
+            message = "is not split, and the dump gave no parts; run `catalens split` first"
+            raise CatalogError(message, source=str(catalog.path))
+    return source, parts
 
 
 def _unknown(catalog: Catalog, kind: str) -> str | None:
@@ -146,5 +148,6 @@ def _count(parts: list[str], leaks: list[Leak], kinds: list[str]) -> dict[str, P
     copied = Counter(part for part, _ in {(leak.part, leak.product_id) for leak in leaks if leak.kind in COPIES})
     return {
         part: PartLeaks(sizes[part], {kind: found[part, kind] for kind in kinds}, copied[part])
-        for part in sorted(set(sizes) - {TRAIN, UNUSED})
+        for part in in_order(sizes)
+        if part not in (TRAIN, UNUSED)
     }

@@ -64,8 +64,13 @@ def count(catalog: Catalog, parts: Sequence[str], leaves: Sequence[str | None]) 
     images = Counter(table["part"].take(place).to_pylist())
     products = Counter(parts)
     categories = leaves_of_parts(parts, leaves)
-    known = [*PARTS, *sorted(set(products) - {*PARTS, UNUSED}), UNUSED]
-    return {part: PartCount(products[part], images[part], len(categories[part])) for part in known if products[part]}
+    return {part: PartCount(products[part], images[part], len(categories[part])) for part in in_order(products)}
+
+
+def in_order(parts: Iterable[str]) -> list[str]:
+    """Each part once: ours from train to test, then those of a dump by name, what is unused last."""
+    found = set(parts)
+    return [part for part in (*PARTS, *sorted(found - {*PARTS, UNUSED}), UNUSED) if part in found]
 
 
 def leaves_of_parts(parts: Sequence[str], leaves: Sequence[str | None]) -> dict[str, set[str]]:

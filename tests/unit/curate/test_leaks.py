@@ -136,3 +136,21 @@ def test_check_goes_with_no_option_that_it_would_not_heed(tmp_path: Path, more: 
     result = CliRunner().invoke(command, [str(tmp_path), "--check", *more])
     assert result.exit_code == 2
     assert "goes with no other option" in result.stderr
+
+
+def test_parts_come_in_the_order_of_their_use(tmp_path: Path):
+    rows = [product(part, given_split=part) for part in ("unused", "dev", "test", "calib", "val", "train")]
+    assert list(audit(catalog_of(tmp_path, rows)).parts) == ["val", "calib", "test", "dev"]
+
+
+def test_without_a_train_part_nothing_was_looked_at(tmp_path: Path):
+    catalog = catalog_of(tmp_path, [product("a", photos=["1"], given_split="test"), product("b", photos=["1"])])
+    report = audit(catalog)
+    assert report.parts["test"].kinds == {}
+    assert set(report.not_looked_at.values()) == {"no product is in train"}
+    assert "no product is in train" in CliRunner().invoke(command, [str(tmp_path), "--check"]).stderr
+
+
+def test_a_split_without_other_parts_says_so(tmp_path: Path):
+    run(catalog_of(tmp_path, [product("a")]), SplitSettings(ratios=(1, 0, 0, 0)))
+    assert "no part but train has a product" in CliRunner().invoke(command, [str(tmp_path), "--check"]).stderr

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.builders.split_catalogs import catalog_of, product
 
+from catalens.cli.split import command
 from catalens.core.config import load
 from catalens.core.errors import ConfigError
 from catalens.curate.split import SplitSettings, run
@@ -141,3 +143,10 @@ def test_leaves_that_train_has_nothing_of_are_counted(tmp_path: Path):
     rows = [product(f"a{n}", "a", attributes={"year": str(n)}) for n in range(10)]
     rows += [product(f"b{n}", "b", attributes={"year": str(20 + n)}) for n in range(4)]
     assert run(catalog_of(tmp_path, rows), BY_YEAR).not_in_train == 1
+
+
+def test_parts_that_whole_moments_leave_empty_are_named(tmp_path: Path):
+    catalog_of(tmp_path, dated(["2012"] * 6 + ["2013"] * 94))
+    said = CliRunner().invoke(command, [str(tmp_path), "--time", "attribute:year"])
+    assert said.exit_code == 0
+    assert "no product is in val, calib, test." in said.stderr
