@@ -29,7 +29,7 @@ from catalens.curate.hash_pairs import distance
 from catalens.curate.near import Photos, Proposals, differences
 
 RADIUS = DuplicatesSettings().radius
-LIMITS = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0)
+LIMITS = (0.5, 0.75, 1.0, 1.2, 1.3, 1.4, 1.5, 1.75, 2.0, 3.0)
 POOLED = ("JPEG 50", "half the size", "5 % trimmed", "brightness")
 Pair = tuple[RgbImage, RgbImage]
 

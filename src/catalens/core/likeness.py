@@ -110,10 +110,8 @@ def closely(pairs: npt.NDArray[np.uint8], frame: Floats, coarse: Floats) -> Floa
     In units of what compression, resizing and a misplaced edge make of a copy: up to about 1 it is the same picture.
     """
     if len(pairs) > TOGETHER:
-        starts = range(0, len(pairs), TOGETHER)
-        return np.concatenate(
-            [closely(*(each[at : at + TOGETHER] for each in (pairs, frame, coarse))) for at in starts]
-        )
+        blocks = [slice(start, start + TOGETHER) for start in range(0, len(pairs), TOGETHER)]
+        return np.concatenate([closely(pairs[rows], frame[rows], coarse[rows]) for rows in blocks])
     outer, inner = pairs[:, 0].astype(np.float32), pairs[:, 1].astype(np.float32)
     frame = align(outer @ LUMA, inner @ LUMA, frame, steps=2)
     laid = np.stack([lay(outer[..., channel], frame) for channel in range(3)], axis=-1)

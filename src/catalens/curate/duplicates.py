@@ -41,7 +41,7 @@ class DuplicatesSettings(Settings):
     `brand` and `price` name attributes.  `listed` groups stand in the report, the most important; the table has all.
     """
 
-    max_difference: float = Field(default=1.25, gt=0, le=10)
+    max_difference: float = Field(default=1.3, gt=0, le=10)
     radius: int = Field(default=7, ge=0, le=12)
     mirrored: bool = False
     min_cosine: float = Field(default=0.9, gt=0, le=1)

@@ -64,7 +64,7 @@ class CopyFinder:
                 self._products[image].append(product)
 
     def find(
-        self, data: bytes, *, source: str = "photo", max_difference: float = 1.25, mirrored: bool = False
+        self, data: bytes, *, source: str = "photo", max_difference: float = 1.3, mirrored: bool = False
     ) -> list[Copy]:
         """The copies of one photo, the most certain first.  Raises ImageError where the bytes are no photo."""
         image = decode(data, source=source)
@@ -103,7 +103,7 @@ class CopyFinder:
 
 
 def find_copies(
-    catalog: Catalog, data: bytes, *, source: str = "photo", max_difference: float = 1.25, mirrored: bool = False
+    catalog: Catalog, data: bytes, *, source: str = "photo", max_difference: float = 1.3, mirrored: bool = False
 ) -> list[Copy]:
     """`CopyFinder.find` for one photo of one catalog.  Raises CatalogError, ImageError."""
     return CopyFinder(catalog).find(data, source=source, max_difference=max_difference, mirrored=mirrored)
