@@ -11,15 +11,15 @@ except ImportError:  # Windows: two processes that write the same are not notice
     fcntl = None  # type: ignore[assignment]
 
 
-def lock(path: Path) -> BinaryIO | None:
-    """The file, made if it is missing and open for appending; None if another process has it.
+def lock(path: Path, *, wait: bool = False) -> BinaryIO | None:
+    """The file, made if it is missing and open for appending; None if another process has it and `wait` is false.
 
     Closing it lets it go; the system does so when the process ends, however it ends.
     """
     file = path.open("ab")
     try:
         if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.close()
         return None
