@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 
 from catalens.core.catalog import TABLES, Catalog, write_parquet
 from catalens.core.errors import ConfigError, SourceError
+from catalens.core.lock import lock
 from catalens.core.taxonomy import Taxonomy
 from catalens.curate.glossary import write_glossary
 from catalens.curate.sources.listed import read_taxonomy
@@ -47,15 +49,21 @@ class Named:
         return Name(delivered, text or "", DELIVERED) if delivered else None
 
     def save(self, language: str, names: Mapping[str, Name]) -> Path:
-        """Put the language's names in place of those in the catalog's table; other languages stay."""
+        """Put the language's names in place of those in the catalog's table; other languages stay.
+
+        For a moment alone: another process may be about to do the same for another language.
+        """
         assert self.catalog is not None
         rows = [(id, language, name.name, name.source, name.origin) for id, name in names.items()]
         schema = TABLES[TABLE]
         table = pa.table([pa.array(column, pa.string()) for column in zip(*rows, strict=True)], schema=schema)
-        if self.catalog.has_table(TABLE):
-            earlier = self.catalog.table(TABLE)
-            table = pa.concat_tables([earlier.filter(pc.not_equal(earlier["language"], language)), table])
-        return self.catalog.write_table(TABLE, table)
+        tables = self.catalog.path / "tables"
+        tables.mkdir(exist_ok=True)
+        with lock(tables / f"{TABLE}.lock", wait=True) or nullcontext():
+            if self.catalog.has_table(TABLE):
+                earlier = self.catalog.table(TABLE)
+                table = pa.concat_tables([earlier.filter(pc.not_equal(earlier["language"], language)), table])
+            return self.catalog.write_table(TABLE, table)
 
 
 def open_named(path: Path) -> Named:

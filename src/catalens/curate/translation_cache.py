@@ -25,6 +25,7 @@ class TranslationCache:
         self._names: dict[tuple[str, str, str, str], str] = {}
         self._latest: dict[tuple[str, str, str], tuple[str, str]] = {}  # (name, provider), whoever it was
         self._cut_at: int | None = None  # where a line begins that a kill cut short
+        self._read = 0  # bytes the file had
         if not path.parent.is_dir():  # before anything is asked and paid for
             raise SourceError("there is no such folder for the cache", source=str(path.parent))
         try:
@@ -33,6 +34,7 @@ class TranslationCache:
             return
         except OSError as error:
             raise SourceError(f"cannot be read ({error.strerror})", source=str(path)) from None
+        self._read = len(content)
         lines = content.splitlines(keepends=True)
         if lines and not lines[-1].endswith(b"\n"):
             self._cut_at = len(content) - len(lines.pop())
@@ -53,9 +55,9 @@ class TranslationCache:
             return
         data = b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
         with self.path.open("ab") as file:
-            if self._cut_at is not None:
+            if self._cut_at is not None and file.tell() == self._read:  # else another run was writing it just then
                 file.truncate(self._cut_at)
-                self._cut_at = None
+            self._cut_at = None
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -73,7 +75,12 @@ def _parsed(line: bytes, path: Path, number: int) -> dict[str, str]:
         row = json.loads(line)
     except ValueError:
         row = None
-    if not isinstance(row, dict) or not all(isinstance(row.get(key), str) for key in KEYS):
+    if not isinstance(row, dict) or not all(_is_text(row.get(key)) for key in KEYS):
         message = f"expected a JSON object with {', '.join(KEYS)}; delete the line, or the file to ask anew"
         raise SourceError(message, source=str(path), row=number)
     return row
+
+
+def _is_text(value: object) -> bool:
+    """Not empty, nor half a pair of characters, which JSON can hold and UTF-8 cannot."""
+    return isinstance(value, str) and bool(value.strip()) and not any("\ud800" <= sign <= "\udfff" for sign in value)

@@ -6,14 +6,18 @@ import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
+import pyarrow as pa
 import pytest
 from tests.builders.catalogs import striped_catalog
 from tests.builders.translators import KEY, FakeProvider, Trouble, fake_provider
 
 from catalens.core.catalog import Catalog
 from catalens.core.errors import CatalogError, ConfigError, SourceError, TaxonomyError
+from catalens.core.lock import lock
 from catalens.core.taxonomy import Category, Taxonomy
+from catalens.curate.named import Name, open_named
 from catalens.curate.translate import TranslateReport, TranslateSettings, run
 
 CSV = """id,rayon,sous-rayon
@@ -143,6 +147,20 @@ def test_a_catalog_keeps_what_it_has_and_its_other_languages(server: FakeProvide
     assert Catalog(catalog.path).taxonomy["mug"].name("fr") == "Le Mug"
 
 
+def test_two_runs_that_end_at_once_both_keep_their_names(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    catalog = striped_catalog(tmp_path / "shop.catalog", products=8, split=False)
+    (catalog.path / "tables").mkdir()
+    other = Thread(target=open_named(catalog.path).save, args=("de", {"mug": Name("Tasse", "Mug", "deepl")}))
+    with lock(catalog.path / "tables" / "names.lock"):  # as a run has it that is about to write
+        other.start()
+        other.join(0.2)
+        french = {"category_id": "mug", "language": "fr", "name": "Tasse", "source": "Mug", "origin": "deepl"}
+        catalog.write_table("names", pa.Table.from_pylist([french]))
+    other.join(5)
+    assert Catalog(catalog.path).taxonomy.languages == ("de", "fr")
+
+
 def test_again_keeps_the_old_name_where_no_new_one_comes(server: FakeProvider, tmp_path: Path) -> None:
     catalog = striped_catalog(tmp_path / "shop.catalog", products=8, split=False)
     call(catalog.path, server, source="en", to="fr")
@@ -219,6 +237,8 @@ def test_a_dry_run_asks_and_writes_nothing(server: FakeProvider, tmp_path: Path)
     assert (report.to_ask, report.characters) == (6, len("KitchenMugPlateHomeLampSofa"))
     assert {one.reason for one in report.missing} == {"dry run"}
     assert report.written == ()
+    nobody = call(catalog.path, None, source="en", to="fr", dry_run=True)  # what any provider would be asked
+    assert (nobody.to_ask, nobody.characters) == (report.to_ask, report.characters)
 
 
 def test_the_key_is_read_from_the_environment_and_stands_nowhere(tmp_path: Path, server: FakeProvider) -> None:

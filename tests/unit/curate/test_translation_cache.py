@@ -68,10 +68,29 @@ def test_two_runs_at_once_lose_nothing(path: Path) -> None:
     assert all(again.find(text, provider="deepl", **FRENCH) for text in "abc")
 
 
+def test_a_line_that_another_run_was_writing_is_left_to_it(path: Path) -> None:
+    one = TranslationCache(path)
+    one.add([("a", "A")], provider="deepl", **FRENCH)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9])
+    other = TranslationCache(path)
+    path.write_bytes(whole)
+    other.add([("b", "B")], provider="deepl", **FRENCH)
+    assert [json.loads(line)["name"] for line in path.read_text(encoding="utf-8").splitlines()] == ["A", "B"]
+
+
 @pytest.mark.parametrize(
     "line",
-    [b"nonsense\n", b"[]\n", b'{"text": "a"}\n', b"\xff\xfe\n", b"\n"],
-    ids=["text", "list", "keys", "bytes", "blank"],
+    [
+        b"nonsense\n",
+        b"[]\n",
+        b'{"text": "a"}\n',
+        b"\xff\xfe\n",
+        b"\n",
+        b'{"provider": "deepl", "from": "fr", "to": "en", "text": "a", "name": " "}\n',
+        b'{"provider": "deepl", "from": "fr", "to": "en", "text": "a", "name": "\\ud83d"}\n',
+    ],
+    ids=["text", "list", "keys", "bytes", "blank", "empty name", "half a pair"],
 )
 def test_a_line_that_is_no_answer_is_named(path: Path, line: bytes) -> None:
     TranslationCache(path).add([("a", "A")], provider="deepl", **FRENCH)
