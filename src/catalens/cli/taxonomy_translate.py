@@ -67,7 +67,8 @@ def _show(report: TranslateReport, *, dry_run: bool) -> None:
         + (f": {ways}" if ways else "")
     )
     if dry_run:
-        say(f"{report.to_ask:,} names would be asked for, {report.characters:,} characters; nothing was written")
+        say(f"a provider would be asked for {report.to_ask:,} names, {report.characters:,} characters")
+        say("dry run: nobody was asked, nothing was written")
     for entry in report.unused_glossary[:SHOWN]:
         say(f"glossary row {entry.row:,} ({entry.source or entry.category_id}) is about no category")
     if len(report.unused_glossary) > SHOWN:

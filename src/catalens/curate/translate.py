@@ -93,8 +93,8 @@ class Missing:
 class TranslateReport:
     """What was found, and what is missing.
 
-    `translated` counts categories by where their name came from; `asked` are names the provider answered, `to_ask`
-    those it would be asked in a dry run, with their `characters`; `failure` is why asking ended early, or None.
+    `translated` counts categories by where their name came from; `to_ask` are the different names that only a provider
+    could give, with their `characters`; `asked` those it answered; `failure` is why asking ended early, or None.
     """
 
     language: str
@@ -172,8 +172,7 @@ def run(
     translator = _open_translator(settings, environment)
 
     work = _look_up(named, settings, glossary, cache)
-    to_ask = len(work.waiting) if translator else 0
-    characters = sum(map(len, work.waiting)) if translator else 0
+    to_ask, characters = len(work.waiting), sum(map(len, work.waiting))
     asked, failure = 0, None
     if translator and not settings.dry_run:
         patience = Patience(settings.timeout_s, settings.retries, clock() + settings.time_limit_s, clock, sleep)
