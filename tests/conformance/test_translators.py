@@ -74,7 +74,10 @@ def test_the_key_is_sent_but_not_in_the_address(
         (Trouble(200, b"[[]]"), Refused, "the answer"),
         (Trouble(429, headers={"Retry-After": "7"}), Busy, "answers 429"),
         (Trouble(429, headers={"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}), Busy, "answers 429"),
+        (Trouble(429, headers={"Retry-After": "\xb2"}), Busy, "answers 429"),
         (Trouble(503, b'["odd"]'), Busy, "answers 503"),
+        (Trouble(403, b'{"message": "\\u001b[2Jno\\u202eway"}'), Denied, r"\): \?\[2Jno\?way$"),
+        (Trouble(302, headers={"Location": f"http://x/\x1b[2J?key={KEY}"}), Denied, r"on to http://x/\?\[2J; name"),
     ],
     ids=lambda value: value.body.decode() + str(value.status) if isinstance(value, Trouble) else None,
 )
@@ -112,6 +115,13 @@ def test_nobody_listens(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", POSTED)
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.example"])
+def test_a_host_that_cannot_be(name: str, host: str) -> None:
+    with pytest.raises((Busy, Denied), match=rf"{host} (is no host|cannot be reached)"):
+        TRANSLATORS.load(name)(TranslatorOptions("fr", "en", f"http://{host}", KEY)).translate(NAMES)
+
+
+@pytest.mark.parametrize("name", POSTED)
 @pytest.mark.parametrize(
     "url",
     [
@@ -119,7 +129,7 @@ def test_nobody_listens(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         "file:///etc/passwd",
         "example.org",
         "http://",
-        "http://x/?key=1",
+        "http://x/?key=pw",
         "http://me:pw@x",
         "http://x:99999",
         "http://x:port",

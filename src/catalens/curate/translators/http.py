@@ -29,7 +29,10 @@ def checked_url(url: str) -> str:
     if "@" in url:  # not repeated here: it would be in the log
         message = "the address holds a user or a password; a provider's key goes into the environment"
         raise ConfigError(message, key="url")
-    wrong = ConfigError(f"expected an address such as http://127.0.0.1:5000, in ASCII, got {url!r}", key="url")
+    shown = url.partition("?")[0]  # what follows may be a key
+    wrong = ConfigError(
+        f"expected an address such as http://127.0.0.1:5000, in ASCII and without a query, got {shown!r}", key="url"
+    )
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -67,7 +70,9 @@ def post_json(
             raise Denied(f"{place} answers {error.code}{reason}{said}") from None
     except (OSError, http.client.HTTPException) as error:  # URLError and timeouts are OSErrors
         reason = getattr(error, "reason", None) or str(error) or type(error).__name__
-        raise Busy(f"{place} cannot be reached ({reason})") from None
+        raise Busy(f"{place} cannot be reached ({_shown(str(reason), secret)})") from None
+    except UnicodeError:  # from the encoding of names of hosts
+        raise Denied(f"{place} is no host") from None
     if len(content) > MAX_ANSWER:
         raise Refused(f"{place} answers with more than {MAX_ANSWER:,} bytes")
     try:
@@ -91,7 +96,8 @@ _OPENER = urllib.request.build_opener(_NoRedirects)
 def _said(error: urllib.error.HTTPError, secret: str | None) -> str:
     """What the server says of the reason, as ": text", or ""."""
     if error.code < 400:
-        return f": it sends one on to {error.headers.get('Location', 'nowhere')}; name that address with --url"
+        elsewhere = _shown(error.headers.get("Location", "nowhere").partition("?")[0], secret)
+        return f": it sends one on to {elsewhere}; name that address with --url"
     try:
         text = error.read(MAX_ANSWER).decode("utf-8", "replace")
     except (OSError, http.client.HTTPException):
@@ -102,13 +108,18 @@ def _said(error: urllib.error.HTTPError, secret: str | None) -> str:
         return ""  # a page for people
     for key in ("error", "message"):  # {"error": "..."}, {"message": "..."}, {"error": {"message": "..."}}
         values = values.get(key, values) if isinstance(values, dict) else values
-    words = " ".join(values.split()) if isinstance(values, str) else ""
+    words = _shown(values, secret) if isinstance(values, str) else ""
+    return f": {words}" if words else ""
+
+
+def _shown(text: str, secret: str | None) -> str:
+    """What a server says, as a terminal may show it: on one line, without the key and without commands to it."""
     if secret:
-        words = words.replace(secret, "***")
-    return f": {words[:SHOWN]}" if words else ""
+        text = text.replace(secret, "***")
+    return "".join(sign if sign.isprintable() else "?" for sign in " ".join(text.split()))[:SHOWN]
 
 
 def _after_s(error: urllib.error.HTTPError) -> float | None:
     """Retry-After in seconds; its other form, a date, is passed over."""
     value = error.headers.get("Retry-After", "")
-    return float(value) if value.strip().isdigit() else None
+    return float(value) if value.strip().isdecimal() else None
