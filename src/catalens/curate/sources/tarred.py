@@ -2,7 +2,7 @@
 
 A compressed stream can be read in its own order only.  Readers want the order of names (the same for a folder, a zip
 and a tar), tables want photos that stand anywhere, and every photo is checked by one of several threads.  To unpack
-first costs a fifth more than to go through the stream once, as any reader has to (docs/benchmarks.md); it takes no
+first costs about what it costs to go through the stream once, as any reader has to (docs/benchmarks.md); it takes no
 memory, and as much disk as the archive has content.  An ingest that goes on after an interruption unpacks again.
 """
 
