@@ -33,7 +33,7 @@ def test_grocery_rolled_up_to_its_second_level(grocery: Catalog, tmp_path: Path)
     report = edit_taxonomy.run(grocery, tmp_path / "b.catalog", EditSettings(roll_up="2"))
     made = Catalog(tmp_path / "b.catalog")
     assert_whole(made)
-    assert (report.categories_before, report.catalog.categories, made.taxonomy.depth) == (81, 43, 2)
+    assert (report.catalog.categories_before, report.catalog.categories, made.taxonomy.depth) == (81, 43, 2)
     apples = [row for row in made.products.to_pylist() if row["category_id"] == "Fruit > Apple"]
     assert len(apples) == 300
     originals = Counter(dict(row["attributes"])[ORIGINAL] for row in apples)

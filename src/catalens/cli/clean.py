@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from catalens.cli.cleaning import cleaning_options
-from catalens.cli.console import FOLDER, configurable, emit, json_option, progress_bar, say, settings
+from catalens.cli.console import FOLDER, configurable, emit, json_option, progress_bar, settings
 
 
 @click.command()
@@ -44,7 +44,5 @@ def command(
     with progress_bar(f"clean {catalog.name}") as progress:
         report = clean.run(Catalog(catalog), out, chosen, overwrite=overwrite, progress=progress)
     summarise(report, out)
-    if report.refiled:
-        say('Products in another category keep the one they had as the attribute "original category".')
     if as_json:
         emit(report.to_json())

@@ -23,9 +23,12 @@ def summarise(report: DeriveReport, out: Path) -> None:
     if report.refiled:
         table.add_row("of these in another category", f"{report.refiled:,}")
     table.add_row("photos", f"{report.images:,}")
-    table.add_row("categories", f"{report.categories:,}", end_section=True)
+    table.add_row("categories before", f"{report.categories_before:,}")
+    table.add_row("categories now", f"{report.categories:,}", end_section=True)
     for word, counts in (("set aside", report.set_aside), ("noted", report.findings)):
         for cause, count in sorted(counts.items(), key=lambda item: -item[1]):
             table.add_row(f"{word}: {cause}", f"{count:,}", ", ".join(report.examples.get(cause, [])))
     Console(stderr=True).print(table)
-    say(f"digest {report.digest[:12]}, {report.seconds:.1f} s")
+    if report.refiled:
+        say('Products in another category keep the one they had as the attribute "original category".')
+    say(f"digest {report.digest[:12]}, {report.seconds:.1f} s; findings: {out / 'tables' / 'findings.parquet'}")

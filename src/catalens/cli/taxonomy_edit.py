@@ -56,7 +56,6 @@ def command(
     with progress_bar(f"edit {catalog.name}") as progress:
         report = edit_taxonomy.run(Catalog(catalog), out, chosen, overwrite=overwrite, progress=progress)
     summarise(report.catalog, out)
-    now = f"{report.catalog.categories:,} categories in {len(report.levels)} levels ({', '.join(report.levels)})"
-    say(f"{report.edits:,} edits: {report.categories_before:,} categories became {now}")
+    say(f"edits: {report.edits:,}; levels now: {', '.join(report.levels)}")
     if as_json:
         emit(report.to_json())

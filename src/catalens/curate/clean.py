@@ -15,11 +15,12 @@ import pyarrow as pa
 from catalens.core.catalog import Catalog
 from catalens.core.errors import ConfigError
 from catalens.core.progress import Progress, silent
+from catalens.core.registry import hint
 from catalens.curate import small
 from catalens.curate.clean_settings import CleanSettings
 from catalens.curate.contents import FINDINGS
 from catalens.curate.derive import DeriveReport, derive, refuse
-from catalens.curate.filing import Filing
+from catalens.curate.filing import Filing, fields_of
 from catalens.curate.tree import count_products
 
 
@@ -57,6 +58,7 @@ def run(
     if settings == CleanSettings():
         raise ConfigError("nothing to clean: neither a required field nor a minimum of products was given")
     refuse(catalog, out, overwrite=overwrite)
+    _refuse_unheard(catalog, settings.require)
     made = plan(Filing(catalog.delivered_taxonomy), settings, catalog.product_slices)
     how = {"verb": "clean", "settings": settings.model_dump(mode="json", exclude_defaults=True)}
     return derive(
@@ -69,3 +71,14 @@ def run(
         overwrite=overwrite,
         progress=progress,
     )
+
+
+def _refuse_unheard(catalog: Catalog, require: tuple[str, ...]) -> None:
+    """Raises ConfigError if a required field is one that no product has: most likely it is misspelt."""
+    heard: set[str] = set()
+    for products in catalog.product_slices():
+        heard |= fields_of(products)
+        if heard.issuperset(require):
+            return
+    if unheard := [name for name in require if name not in heard]:
+        raise ConfigError(f"no product has {unheard[0]!r}{hint(unheard[0], heard)}", key="require")

@@ -47,6 +47,7 @@ class DeriveReport:
     products_read: int
     products: int
     images: int
+    categories_before: int
     categories: int
     refiled: int
     set_aside: dict[str, int]
@@ -114,6 +115,7 @@ def derive(
         products_read=info.rows_read,
         products=info.products,
         images=info.images,
+        categories_before=parent.info.categories,
         categories=info.categories,
         refiled=refiled,
         set_aside=info.set_aside,

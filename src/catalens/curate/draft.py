@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from catalens.core.errors import TaxonomyError
 from catalens.core.registry import hint
-from catalens.core.taxonomy import ROOT, SEPARATOR, Category, Taxonomy
+from catalens.core.taxonomy import ROOT, SEPARATOR, Category, Taxonomy, path_id
 
 
 class Draft:
@@ -42,6 +42,10 @@ class Draft:
             node = self.parents[node]
         return tuple(reversed(ids))
 
+    def path_id(self, node: str) -> str:
+        """The path of names, as `core.taxonomy.path_id` writes it."""
+        return path_id([_nfc(self.name(each)) for each in self.path(node)])
+
     def below(self, node: str) -> list[str]:
         """The node and all that is below it, parents first."""
         found = [node]
@@ -54,14 +58,15 @@ class Draft:
         if reference in self.parents:
             return reference
         wanted = _nfc(reference)
+        last = wanted.rpartition(SEPARATOR)[2].replace("\\>", ">")
         found = list(self._by_name.get(wanted, ())) or [
-            node for node in self._by_name.get(wanted.rpartition(SEPARATOR)[2], ()) if self._spelt(node) == wanted
+            node for node in self._by_name.get(last, ()) if self.path_id(node) == wanted
         ]
         if not found:
             known = {*self.parents, *(name for name, nodes in self._by_name.items() if nodes)}
             raise TaxonomyError(f"no category {reference!r}{hint(reference, known)}", key=reference)
         if len(found) > 1:
-            ids = ", ".join(f"{node} ({self._spelt(node)})" for node in found[:5])
+            ids = ", ".join(f"{node} ({self.path_id(node)})" for node in found[:5])
             more = f" and {len(found) - 5} others" if len(found) > 5 else ""
             raise TaxonomyError(
                 f"{len(found)} categories are named {reference!r}: {ids}{more}; use the id", key=reference
@@ -76,11 +81,13 @@ class Draft:
         self._by_name[_nfc(name)][node] = None
 
     def rename(self, node: str, name: str) -> None:
-        """The name as delivered; the id and names in other languages stay."""
+        """The name as delivered.  The id stays; names in other languages go, for they translate what it was."""
         if not name.strip():
             raise TaxonomyError(f"the new name of {node!r} is empty", key=node)
+        if _nfc(name) == _nfc(self.name(node)):
+            return
         del self._by_name[_nfc(self.name(node))][node]
-        self.names[node] = {**self.names[node], "": _nfc(name)}
+        self.names[node] = {"": _nfc(name)}
         self._by_name[self.name(node)][node] = None
 
     def move(self, node: str, parent: str) -> None:
@@ -155,9 +162,6 @@ class Draft:
                 f"the tree has {depth} levels now, and names for {len(self.level_names)}; give all their names"
             )
         return Taxonomy(tuple(categories), tuple(self.level_names[:depth]))
-
-    def _spelt(self, node: str) -> str:
-        return _nfc(SEPARATOR.join(map(self.name, self.path(node))))
 
     def _remove(self, node: str) -> None:
         del self.children[self.parents[node]][node]

@@ -78,16 +78,14 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class EditReport:
-    """How many edits were done, the leaves before, and the catalog that came of it."""
+    """How many edits were done, the levels of the tree now, and the catalog that came of it."""
 
     edits: int
-    categories_before: int
     levels: tuple[str, ...]
     catalog: DeriveReport
 
     def to_json(self) -> dict[str, Any]:
-        own = {"edits": self.edits, "categories_before": self.categories_before, "levels": list(self.levels)}
-        return {**own, **self.catalog.to_json()}
+        return {"edits": self.edits, "levels": list(self.levels), **self.catalog.to_json()}
 
 
 def run(
@@ -109,7 +107,7 @@ def run(
     refiled = sum(counts[leaf] for leaf in filing.moves)
     made = derive(catalog, out, how, filing=filing, refiled=refiled, overwrite=overwrite, progress=progress)
     levels = tuple(filing.taxonomy.level_name(level) for level in range(filing.taxonomy.depth))
-    return EditReport(len(edits), len(catalog.delivered_taxonomy.leaves), levels, made)
+    return EditReport(len(edits), levels, made)
 
 
 def file_anew(tree: Taxonomy, edits: Sequence[Edit], counts: dict[str | None, int], settings: EditSettings) -> Filing:

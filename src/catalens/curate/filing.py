@@ -100,6 +100,13 @@ class Filing:
         return empty & ~aside if name == "category" else empty
 
 
+def fields_of(products: pa.Table) -> set[str]:
+    """What can be required and some of these products have."""
+    named = {name for name, column in _COLUMNS.items() if pc.any(pc.not_equal(products[column], "")).as_py()}
+    attributes = products["attributes"].combine_chunks()
+    return named | set(pc.unique(attributes.keys.filter(pc.not_equal(attributes.items, ""))).to_pylist())
+
+
 def _set(products: pa.Table, name: str, column: pa.Array) -> pa.Table:
     return products.set_column(PRODUCTS.get_field_index(name), PRODUCTS.field(name), column)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from catalens.core.errors import ConfigError
-from catalens.core.taxonomy import ROOT, SEPARATOR, path_id
+from catalens.core.taxonomy import ROOT, path_id
 from catalens.curate.contents import FINDINGS
 from catalens.curate.draft import Draft
 from catalens.curate.filing import Filing
@@ -76,8 +76,7 @@ def _merge_children(draft: Draft, parent: str, counts: Counts, minimum: int, oth
     if other is None and len(small) < 2:
         return
     if other is None:
-        own = path_id([name])
-        other = _free_id(draft, own if parent == ROOT else f"{parent}{SEPARATOR}{own}")
+        other = _free_id(draft, path_id([*map(draft.name, draft.path(parent)), name]))
         draft.add(other, parent, name)
     for child in small:
         draft.merge(child, other)

@@ -51,10 +51,10 @@ def data(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[Any, str]:
         (["sample", "--balanced", "3"], {"products": 9, "categories": 3}, "3 of each category: 9 products of 3"),
         (
             ["taxonomy", "edit", "--merge", "kiwi,pear=apple"],
-            {"edits": 2, "refiled": 3},
-            "2 edits: 7 categories became 5",
+            {"edits": 2, "refiled": 3, "categories_before": 7, "categories": 5},
+            "edits: 2; levels now: top, group, kind",
         ),
-        (["taxonomy", "edit", "--roll-up", "2"], {"levels": ["top", "group"], "categories": 4}, "in 2 levels"),
+        (["taxonomy", "edit", "--roll-up", "2"], {"levels": ["top", "group"], "categories": 4}, '"original category"'),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -15,7 +15,7 @@ from tests.builders.shops import PATHS, assert_whole, products_of, shop
 from catalens.core import shards
 from catalens.core.catalog import PRODUCTS, Catalog
 from catalens.core.errors import CatalogError, ConfigError, SourceError
-from catalens.core.taxonomy import Taxonomy
+from catalens.core.taxonomy import Category, Taxonomy
 from catalens.curate import clean, small
 from catalens.curate.clean_settings import CleanSettings
 from catalens.curate.filing import MISSING, ORIGINAL, Filing
@@ -164,6 +164,14 @@ def test_merged_siblings_join_one_that_is_called_so_already() -> None:
     assert (sizes["rest"], "kiwi" in sizes) == (4, False)
 
 
+def test_the_id_of_merged_siblings_is_their_path_of_names() -> None:
+    # the parent has an id of its own, and ">" in its name
+    nodes = [("7", "", 0, "Cables > adapters"), ("8", "7", 1, "a"), ("9", "7", 1, "b"), ("10", "7", 1, "c")]
+    tree = Taxonomy(tuple(Category(node, parent, level, {"": name}) for node, parent, level, name in nodes))
+    sizes, _ = merged({"8": 9, "9": 1, "10": 1}, 3, tree=tree)
+    assert sizes == {"8": 9, "Cables \\> adapters > Other Cables \\> adapters": 2}
+
+
 def test_what_merged_siblings_are_called_can_be_said() -> None:
     sizes, _ = merged(COUNTS, 4, other_name="Divers ({parent})")
     assert sizes["Food > Fruit > Divers (Fruit)"] == 3
@@ -220,8 +228,30 @@ def test_nothing_to_clean_is_an_error(tmp_path: Path) -> None:
         clean.run(parent, tmp_path / "b.catalog", CleanSettings())
     with pytest.raises(ValidationError, match="needs min_products"):
         CleanSettings(small_categories="drop")
-    with pytest.raises(CatalogError, match=r"no product would be left: required field missing \(26\)"):
-        clean.run(parent, tmp_path / "b.catalog", CleanSettings(require=("selller",)))
+
+
+def test_no_product_left_is_an_error(tmp_path: Path) -> None:
+    products = [*products_of({"apple": 2}, seller="anna"), *products_of({"milk": 1}, attributes={"brand": "b"})]
+    parent = shop(tmp_path / "a.catalog", products)
+    with pytest.raises(CatalogError, match=r"no product would be left: required field missing \(3\)"):
+        clean.run(parent, tmp_path / "b.catalog", CleanSettings(require=("seller", "brand")))
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("group", "no product has 'group'"),
+        ("selller", "no product has 'selller'; did you mean 'seller'"),
+        ("Brand", "no product has 'Brand'; did you mean 'brand'"),
+        ("price", "no product has 'price'"),
+    ],
+)
+def test_a_required_field_that_no_product_has_is_an_error(tmp_path: Path, field: str, message: str) -> None:
+    products = products_of({"apple": 2, "milk": 1}, seller="anna", attributes={"brand": "b", "price": ""})
+    parent = shop(tmp_path / "a.catalog", products)
+    with pytest.raises(ConfigError, match=message):
+        clean.run(parent, tmp_path / "b.catalog", CleanSettings(require=("seller", field)))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.catalog"]
 
 
 def listings(folder: Path) -> Path:

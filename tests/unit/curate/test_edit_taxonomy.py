@@ -12,7 +12,8 @@ from tests.builders.shops import PATHS, assert_whole, products_of, shop
 
 from catalens.core.catalog import Catalog
 from catalens.core.errors import CatalensError, ConfigError, SourceError, TaxonomyError
-from catalens.core.taxonomy import Taxonomy
+from catalens.core.taxonomy import Category, Taxonomy
+from catalens.curate.draft import Draft
 from catalens.curate.edit_taxonomy import DROPPED, EditReport, EditSettings, run
 from catalens.curate.filing import ORIGINAL, UNKNOWN
 from catalens.curate.listing import write_listing
@@ -229,3 +230,65 @@ def test_an_exported_tree_is_read_as_it_was(tmp_path: Path, ending: str) -> None
         write_listing(taxonomy, file)
     with pytest.raises(ConfigError, match=r"\.csv or \.parquet"):
         write_listing(taxonomy, tmp_path / "names.xlsx")
+
+
+def test_a_new_name_leaves_no_translation_of_the_old_one(tmp_path: Path) -> None:
+    names = {"": "Tee", "fr": "Maillot"}
+    draft = Draft(Taxonomy((Category("1", "", 0, names), Category("2", "", 0, {"": "Sock", "fr": "Chaussette"}))))
+    draft.rename("1", "Tee")
+    assert draft.taxonomy({})["1"].names == names
+    draft.rename("1", "Mug")
+    made = draft.taxonomy({})
+    assert (made["1"].name("fr"), made["2"].name("fr")) == ("Mug", "Chaussette")
+
+
+SIGNS = {"1": ("Cables", "USB > HDMI", "Short"), "2": ("Cables", "Other", "Short"), "3": ('12" > 15"', "a\\b")}
+
+
+@pytest.mark.parametrize(
+    ("reference", "node"),
+    [
+        ("USB > HDMI", "Cables > USB \\> HDMI"),
+        ("Cables > USB \\> HDMI", "Cables > USB \\> HDMI"),
+        ("Cables > USB \\> HDMI > Short", "1"),
+        ("Cables > Other > Short", "2"),
+        ('12" > 15"', '12" \\> 15"'),
+        ('12" \\> 15" > a\\b', "3"),
+    ],
+)
+def test_names_may_hold_the_sign_that_parts_a_path(reference: str, node: str) -> None:
+    assert Draft(Taxonomy.from_paths(SIGNS)).find(reference) == node
+
+
+@pytest.mark.parametrize("level_names", [(), ("top", "middle", "leaf")], ids=["levels without names", "named"])
+@pytest.mark.parametrize("paths", [PATHS, CASES, SIGNS], ids=["plain", "accents", "signs"])
+def test_a_tree_of_any_names_is_read_from_a_csv_as_it_was(
+    tmp_path: Path, paths: dict[str, tuple[str, ...]], level_names: tuple[str, ...]
+) -> None:
+    taxonomy = Taxonomy.from_paths(paths, level_names=level_names)
+    write_listing(taxonomy, tmp_path / "names.csv")
+    assert read_taxonomy(tmp_path / "names.csv").digest == taxonomy.digest
+
+
+@pytest.mark.parametrize(
+    ("categories", "message"),
+    [
+        (
+            [("A", "", "Home"), ("B", "", "Home"), ("a", "A", "x"), ("b", "B", "y")],
+            "two of its inner nodes have one path of names",
+        ),
+        ([("A", "", "Home"), ("a", "A", "x"), ("Home", "", "Home")], "'Home' is a category of its own and the parent"),
+        ([(" a", "", "x"), ("b", "", "y")], "' a' is read as another id"),
+    ],
+    ids=["two of one path", "leaf called as an inner node", "id with a margin"],
+)
+def test_a_tree_that_a_csv_cannot_tell_is_not_exported_as_another(
+    tmp_path: Path, categories: list[tuple[str, str, str]], message: str
+) -> None:
+    nodes = tuple(Category(node, parent, int(parent != ""), {"": name}) for node, parent, name in categories)
+    taxonomy = Taxonomy(nodes)
+    with pytest.raises(TaxonomyError, match=rf"{message}.*; export a \.parquet"):
+        write_listing(taxonomy, tmp_path / "names.csv")
+    assert list(tmp_path.iterdir()) == []
+    write_listing(taxonomy, tmp_path / "names.parquet")
+    assert read_taxonomy(tmp_path / "names.parquet").digest == taxonomy.digest

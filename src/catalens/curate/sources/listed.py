@@ -37,6 +37,9 @@ def read_taxonomy(path: DumpPath) -> Taxonomy:
                 raise SourceError(f"category id {leaf!r} stands twice", source=str(path), row=number)
             paths[leaf] = tuple(names)
     try:
-        return Taxonomy.from_paths(paths, level_names=header[1:])
+        taxonomy = Taxonomy.from_paths(paths, level_names=header[1:])
+        if header[1:] == [f"level {number}" for number in range(1, len(header))]:  # as levels without names are listed
+            return Taxonomy(taxonomy.categories)
+        return taxonomy
     except TaxonomyError as error:
         raise TaxonomyError(error.message, source=str(path), key=error.key) from None
