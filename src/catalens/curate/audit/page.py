@@ -73,12 +73,14 @@ def heading(audit: Audit) -> str:
 
 def _figures(audit: Audit) -> list[tuple[str, str]]:
     leak = (f"{audit.leaked:,}", "products that leak into train") if audit.leaks else ("–", "not divided yet")
+    wrong = audit.doubtful
+    labels = ("–", "no judge of labels") if wrong is None else (f"{wrong:,}", "labels that look wrong")
     return [
         (f"{audit.sizes.products:,}", f"products, {audit.sizes.photos:,} photos"),
         (f"{len(audit.sizes.filled):,}", "categories with products"),
         (f"{audit.copied:,}", "photos that have a copy"),
         leak,
-        (f"{audit.doubtful:,}", "labels that look wrong"),
+        labels,
         (f"{audit.quality.flagged:,}", "photos with a finding"),
         (f"{sum(audit.dump.set_aside.values()):,}", "rows set aside"),
     ]

@@ -18,6 +18,7 @@ from catalens.curate.label_noise import LabelReport
 from catalens.curate.leaks import COPIES, LeakReport
 
 PAIRS = 12  # shown of each kind
+LIKELY = 0.5  # probability above which a label is taken for one that has nothing to do with its photo
 EXAMPLES = 8  # categories whose easiest and hardest products are shown
 
 
@@ -47,21 +48,23 @@ def labels(found: LabelReport, catalog: Catalog, pictures: Pictures, *, strange:
             "<code>catalens audit --bundle</code>.</p>"
         )
     said = (
-        f"{lead} and holds {len(found.issues):,} for likely wrong or easily confused; about {share(found.stray_share)} "
-        "of the labels seem to have nothing to do with their photos.</p>"
+        f"{lead}. {found.stray:,} of the others seem to have nothing to do with their photos; "
+        f"{len(found.issues):,} are wrong or of categories that are easily confused.</p>"
     )
-    return card(said) + _pairs(found, catalog, pictures, strange) + _noisy(found, catalog)
+    return card(said) + _pairs(catalog, pictures, strange) + _noisy(found, catalog)
 
 
-def _pairs(found: LabelReport, catalog: Catalog, pictures: Pictures, strange: Collection[str]) -> str:
+def _pairs(catalog: Catalog, pictures: Pictures, strange: Collection[str]) -> str:
     typical = _typical(catalog)
-    believed = (issue for issue in found.issues if issue.suggested in typical and issue.suggested not in strange)
+    judged = catalog.table("label_noise")
+    rows = judged.filter(pc.greater(judged["stray"], LIKELY)).to_pylist()
+    believed = (row for row in rows if row["suggested"] in typical and row["suggested"] not in strange)
     pairs = [
         together(
-            pictures.show_product(issue.product_id, f"the model gives this category {percent(issue.self_confidence)}"),
-            pictures.show_product(typical[issue.suggested], f"suggested: {percent(issue.suggested_confidence)}"),
+            pictures.show_product(row["product_id"], f"its own category: {percent(row['self_confidence'])}"),
+            pictures.show_product(typical[row["suggested"]], f"suggested: {percent(row['suggested_confidence'])}"),
         )
-        for issue in islice(believed, PAIRS)
+        for row in islice(believed, PAIRS)
     ]
     words = "Left: the product as it is filed. Right: a typical product of the category suggested."
     return wide(pairs) + reading(words) if pairs else ""
@@ -69,11 +72,11 @@ def _pairs(found: LabelReport, catalog: Catalog, pictures: Pictures, strange: Co
 
 def _noisy(found: LabelReport, catalog: Catalog) -> str:
     rows = [
-        [escape(_path(catalog, one.category_id)), f"{one.products:,}", f"{one.issues:,}", share(one.noise)]
-        for one in found.categories
-        if one.issues
+        [escape(_path(catalog, one.category_id)), f"{one.products:,}", f"{one.stray:,}", f"{one.issues:,}"]
+        for one in sorted(found.categories, key=lambda one: (-one.stray, -one.issues, one.category_id))
+        if one.stray
     ]
-    head = ["category", "judged", "doubtful", "estimated share of wrong labels"]
+    head = ["category", "judged", "nothing to do with the photo", "wrong or easily confused"]
     return card(table(head, rows[:SHOWN])) if rows else ""
 
 

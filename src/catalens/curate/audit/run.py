@@ -86,10 +86,10 @@ class Audit:
         return sum(part.copy for part in self.leaks.parts.values()) if self.leaks else 0
 
     @property
-    def doubtful(self) -> int:
-        """Products whose label looks wrong; where the judge is weak, only those whose label is likely stray."""
-        weak = self.labels.accuracy is None or self.labels.accuracy < WEAK
-        return self.labels.stray if weak else len(self.labels.issues)
+    def doubtful(self) -> int | None:
+        """Products whose label seems to have nothing to do with their photos; None where the judge is too weak."""
+        believed = self.labels.accuracy is not None and self.labels.accuracy >= WEAK
+        return self.labels.stray if believed else None
 
     def to_json(self) -> dict[str, Any]:
         """The object that `audit --json` prints."""
