@@ -32,3 +32,12 @@ def summarise(report: DeriveReport, out: Path) -> None:
     if report.refiled:
         say('Products in another category keep the one they had as the attribute "original category".')
     say(f"digest {report.digest[:12]}, {report.seconds:.1f} s; findings: {out / 'tables' / 'findings.parquet'}")
+    say_next(out)
+
+
+def say_next(out: Path) -> None:
+    """That the catalog is to be split, or that it was before."""
+    if (out / "tables" / "splits.parquet").exists():
+        say(f"products are in the parts they were in; `catalens split {out}` divides them anew")
+    else:
+        say(f"next: catalens split {out}")

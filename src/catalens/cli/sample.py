@@ -39,6 +39,7 @@ def command(
       catalens sample shop.catalog small.catalog --products 10000
       catalens sample shop.catalog even.catalog --balanced 1000
     """
+    from catalens.cli.derived import say_next
     from catalens.core.catalog import Catalog
     from catalens.curate import sample
 
@@ -49,5 +50,6 @@ def command(
         say(f"{step.step}: {step.products:,} products of {step.categories:,} categories")
     made = report.catalog
     say(f"{out}: {made.images:,} photos, digest {made.digest[:12]}, {made.seconds:.1f} s")
+    say_next(out)
     if as_json:
         emit(report.to_json())

@@ -150,7 +150,7 @@ def _show_leaks(report: LeakReport) -> None:
     if report.parts:
         Console(stderr=True).print(table)
     else:
-        say("no part but train has a product.")
+        say("no product is in another part than train.")
     for kind, reason in report.not_looked_at.items():
         say(f"{kind}: not looked at: {reason}")
     copies = [leak for leak in report.leaks if leak.kind not in ("group", "seller")]

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from catalens.core.lock import alone_in
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -28,32 +30,42 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     """Yields an empty folder beside `path` to fill; on leaving, its files are flushed and the folder is named `path`.
 
     A folder that had the name is kept until the new one has it; a kill between the two renames leaves it under the
-    name ".NAME.old", from where the next call puts it back.
+    name ".NAME.old", from where the next call puts it back.  Raises BlockingIOError while another process writes there.
     """
     partial, old = path.with_name(f".{path.name}.partial"), path.with_name(f".{path.name}.old")
-    if old.exists() and not path.exists():
-        old.replace(path)
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        for file in [*partial.rglob("*"), partial]:
-            flush(file)
-        if path.exists():
-            shutil.rmtree(old, ignore_errors=True)
-            path.replace(old)
-            try:
+    partial.mkdir(parents=True, exist_ok=True)
+    with alone_in(partial):
+        if old.exists() and not path.exists():
+            old.replace(path)
+        try:
+            _clear(partial)  # of what a kill left
+            yield partial
+            for file in [*partial.rglob("*"), partial]:
+                flush(file)
+            if path.exists():
+                shutil.rmtree(old, ignore_errors=True)
+                path.replace(old)
+                try:
+                    partial.replace(path)
+                except BaseException:
+                    old.replace(path)
+                    raise
+                shutil.rmtree(old)
+            else:
                 partial.replace(path)
-            except BaseException:
-                old.replace(path)
-                raise
-            shutil.rmtree(old)
-        else:
-            partial.replace(path)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
     flush(path.parent)
+
+
+def _clear(folder: Path) -> None:
+    """Delete all that is in a folder."""
+    for found in folder.iterdir():
+        if found.is_dir() and not found.is_symlink():
+            shutil.rmtree(found)
+        else:
+            found.unlink()
 
 
 def flush(path: Path) -> None:

@@ -1,7 +1,11 @@
-"""A file that one process writes to at a time."""
+"""A file or a folder that one process writes to at a time."""
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,3 +28,25 @@ def lock(path: Path, *, wait: bool = False) -> BinaryIO | None:
         file.close()
         return None
     return file
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """A context in which one process at a time is with a folder.  Raises BlockingIOError if another one is.
+
+    Where the file system has no locks nobody is kept out.
+    """
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BlockingIOError(errno.EWOULDBLOCK, "another process is writing it now", str(folder)) from None
+        except OSError:
+            pass
+        yield
+    finally:
+        os.close(handle)

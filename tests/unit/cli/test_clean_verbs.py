@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,15 @@ def test_a_catalog_comes_of_another(
     assert got["products_read"] == got["products"] + sum(got["set_aside"].values())
     assert said in " ".join(talk.split())
     assert_whole(Catalog(folder / "b.catalog"))
+
+
+def test_it_is_said_whether_the_new_catalog_is_divided(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for verb, step in (("sample", "--cap"), ("clean", "--min-products")):
+        assert "next: catalens split b.catalog" in data(capsys, verb, "a.catalog", "b.catalog", step, "2")[1]
+        shutil.rmtree("b.catalog")
+    assert call("split", "a.catalog") == 0
+    said = data(capsys, "sample", "a.catalog", "b.catalog", "--cap", "2")[1]
+    assert "products are in the parts they were in; `catalens split b.catalog`" in said
 
 
 def test_a_config_file_and_set_say_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -97,6 +97,33 @@ def test_a_folder_that_a_kill_left_aside_comes_back(tmp_path: Path) -> None:
     assert ((tmp_path / "a" / "file").read_text(), names(tmp_path)) == ("old", ["a"])
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such locks")
+def test_two_that_write_the_same_folder_do_not_mix(tmp_path: Path) -> None:
+    path = folder_of(tmp_path / "a", "old")
+    script = f"""
+        from pathlib import Path
+        from catalens.core.durable import replacing_folder
+        with replacing_folder(Path({str(path)!r})) as partial:
+            (partial / "other").write_text("theirs")
+    """
+    with replacing_folder(path) as partial:
+        (partial / "file").write_text("new")
+        done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False, capture_output=True)
+        assert b"BlockingIOError" in done.stderr
+        assert b"another process is writing it now" in done.stderr
+    assert (names(path), names(tmp_path)) == (["file"], ["a"])
+
+
+def test_what_a_kill_left_in_the_folder_is_gone(tmp_path: Path) -> None:
+    (tmp_path / ".a.partial" / "images").mkdir(parents=True)
+    (tmp_path / ".a.partial" / "half").write_text("half")
+    (tmp_path / ".a.partial" / "link").symlink_to(folder_of(tmp_path / "mine", "mine"))
+    with replacing_folder(tmp_path / "a") as partial:
+        (partial / "file").write_text("new")
+    assert (names(tmp_path / "a"), names(tmp_path)) == (["file"], ["a", "mine"])
+    assert (tmp_path / "mine" / "file").read_text() == "mine"
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows opens no folders")
 def test_a_folder_can_be_flushed(tmp_path: Path) -> None:
     flush(tmp_path)

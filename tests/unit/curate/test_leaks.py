@@ -153,4 +153,4 @@ def test_without_a_train_part_nothing_was_looked_at(tmp_path: Path):
 
 def test_a_split_without_other_parts_says_so(tmp_path: Path):
     run(catalog_of(tmp_path, [product("a")]), SplitSettings(ratios=(1, 0, 0, 0)))
-    assert "no part but train has a product" in CliRunner().invoke(command, [str(tmp_path), "--check"]).stderr
+    assert "no product is in another part than train" in CliRunner().invoke(command, [str(tmp_path), "--check"]).stderr
