@@ -28,7 +28,7 @@ VENV := $(PYTHON) -m venv --clear .venv
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
-BENCHMARKS := bench-accuracy bench-decoder bench-ingest bench-quality bench-scale bench-search bench-serving
+BENCHMARKS := bench-accuracy bench-copies bench-decoder bench-ingest bench-quality bench-scale bench-search bench-serving
 .PHONY: help demo test check bench $(BENCHMARKS) format docs setup
 
 help: ## Show this list.
@@ -52,6 +52,11 @@ bench: $(BENCHMARKS) ## Run every benchmark below; see docs/benchmarks.md.
 
 bench-accuracy: .venv/.ready-dev ## Top-1 and promises on DATA/grocery, clothing and fashion, with WEIGHTS: about an hour on two cores.
 	@for name in grocery clothing fashion; do $(BIN)/python benchmarks/accuracy.py $$name --data $(DATA) --weights $(WEIGHTS); done
+
+bench-copies: .venv/.ready-dev ## All near pairs of a million hashes; near copies against alike photos, on the demo's shop.
+	@$(BIN)/python benchmarks/hash_pairs.py
+	@[ -d demo/shop.catalog ] || $(MAKE) --no-print-directory demo
+	@$(BIN)/python benchmarks/near_copies.py demo/shop.catalog --pairs 200
 
 bench-decoder: .venv/.ready-dev ## Decoding: draft against full, bombs, damaged files.
 	@$(BIN)/python benchmarks/decoder.py
