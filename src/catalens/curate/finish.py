@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from catalens import __version__
@@ -21,6 +22,8 @@ from catalens.curate.filing import UNKNOWN, Filing
 from catalens.curate.findings import reconcile, tally
 from catalens.curate.journal import Journal
 from catalens.curate.sources.protocol import Source, storable
+
+SHOWN = 300  # characters of the detail of a finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,8 @@ def finish(
     if not written.products:
         why = _causes(counted.set_aside) or "it has no rows"
         noted = f"; noted: {_causes(counted.noted)}" if counted.noted else ""
-        details = f"; details: {catalog / 'tables' / 'findings.parquet'}" if rows_read else ""
-        raise SourceError(f"no product could be used: {why}{noted}{details}", source=made_by["source"])
+        first = _first_set_aside(catalog / "tables" / "findings.parquet")
+        raise SourceError(f"no product could be used: {why}{noted}{first}", source=made_by["source"])
     info = CatalogInfo(
         name=storable(catalog.resolve().name).removesuffix(".catalog"),
         products=written.products,
@@ -132,6 +135,14 @@ def report(catalog: Catalog, remarks: Sequence[str], seconds: float, *, unchange
 def _causes(counts: Mapping[str, int]) -> str:
     """The most frequent first: "no usable photo (65), no photo (1)"."""
     return ", ".join(f"{cause} ({count:,})" for cause, count in sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def _first_set_aside(findings: Path) -> str:
+    """The first row that was set aside, in its own words, and where the others stand; "" where there is none."""
+    for rows in read_slices(findings, FINDINGS):
+        for row in rows.filter(rows["set_aside"]).slice(0, 1).to_pylist():
+            return f"; first, {row['source']}: {shorten(row['detail'] or '', SHOWN)}; all: {findings}"
+    return ""
 
 
 def _taxonomy(reader: Source, journal: Journal) -> tuple[Taxonomy, str]:

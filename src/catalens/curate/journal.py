@@ -111,14 +111,12 @@ class Journal:
             raise CatalogError("was finished by another ingest just now; run it again to see", source=str(catalog))
         if complete or restart or not (self.folder / "begin.json").exists():
             self._clear(catalog)
-        self._begin(dict(key))
-        # without their categories: every part repeats those of the dump
-        self.entries = [_without_categories(_read(file)) for file in sorted(self.folder.glob("part-*.json"))]
+        self.entries = self._sealed()
         if self.done and not any(part.num_rows for part in self.parts("products")):
             # nothing to go on from, and what was wrong may be right now: photos that were not there, a host now allowed
             self._clear(catalog)
-            self._begin(dict(key))
             self.entries = []
+        self._begin(dict(key))
         self._delete_unsealed()
 
     def __enter__(self) -> Journal:
@@ -194,6 +192,10 @@ class Journal:
         for file in self.folder.iterdir():
             if file.name != LOCK:
                 file.unlink()
+
+    def _sealed(self) -> list[dict[str, Any]]:
+        """The entries, without their categories: every part repeats those of the dump."""
+        return [_without_categories(_read(file)) for file in sorted(self.folder.glob("part-*.json"))]
 
     def _begin(self, key: dict[str, Any]) -> None:
         file = self.folder / "begin.json"

@@ -114,7 +114,7 @@ def test_what_is_not_a_photo_is_a_finding_with_its_cause(tmp_path: Path, server:
 def test_nothing_private_is_asked_without_an_allowance(tmp_path: Path, server: LocalServer) -> None:
     source = listed(tmp_path, server, ["a,~/1.jpg,Hats,CC0", "b,~/2.jpg,Hats,CC0"])
     with pytest.raises(
-        SourceError, match=r"no usable photo \(2\); noted: address not allowed \(2\); details: .*findings"
+        SourceError, match=r"no usable photo \(2\); noted: address not allowed \(2\); first, list.*allow 127"
     ):
         run(source, tmp_path / "shop.catalog", IngestSettings(format="urls"))
     assert server.asked == []
@@ -171,6 +171,14 @@ def test_transient_failures_are_said_and_tried_by_the_next_run(tmp_path: Path, s
     again = run(source, tmp_path / "shop.catalog", settings(server, overwrite=True))
     assert (again.products, again.findings) == (2, {})
     assert server.paths().count("/2.jpg") == 1
+
+
+def test_a_column_called_photo_holds_urls_where_the_format_says_so(tmp_path: Path, server: LocalServer) -> None:
+    source = listed(tmp_path, server, ["a,~/1.jpg,Hats"], header="sku,photo,category")
+    with pytest.raises(SourceError, match=r"first, list.csv: row 1: .* is a URL: --format urls fetches it"):
+        run(source, tmp_path / "shop.catalog", IngestSettings())
+    # an ingest that kept nothing binds nobody to its format
+    assert run(source, tmp_path / "shop.catalog", settings(server)).products == 1
 
 
 def test_how_to_fetch_may_change_between_runs(tmp_path: Path, server: LocalServer) -> None:

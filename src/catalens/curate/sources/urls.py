@@ -49,7 +49,7 @@ class UrlsSource:
             raise SourceError(f"expected {self.looks_for}", source=str(path))
         self.table = path
         names = header(path, settings.encoding)
-        image = settings.image or recognise_urls(names)
+        image = settings.image or recognise_urls(names) or recognise_images(names)
         if not image:
             message = f"no column of {', '.join(names) or 'none'} looks like photo URLs; name it with --image-column"
             raise SourceError(message, source=str(path))
