@@ -17,6 +17,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -150,8 +151,7 @@ def files(data: Path, name: str) -> Iterator[Path | tuple[Path, str]]:
     """The photos of a data set, in order: files, or (archive, member)."""
     if name == "fashion":
         archive = data / "fashion" / "images.zip"
-        with zipfile.ZipFile(archive) as opened:
-            yield from ((archive, member) for member in sorted(opened.namelist()) if member.endswith(".jpg"))
+        yield from ((archive, member) for member in sorted(opened(archive).namelist()) if member.endswith(".jpg"))
         return
     folder = data / {"clothing": "clothing/images", "iconic": "grocery"}.get(name, name)
     for path in sorted(folder.rglob("*.jpg")):
@@ -159,14 +159,16 @@ def files(data: Path, name: str) -> Iterator[Path | tuple[Path, str]]:
             yield path
 
 
-_archives: dict[Path, zipfile.ZipFile] = {}
-
-
 def read(place: Path | tuple[Path, str]) -> bytes:
     if isinstance(place, Path):
         return place.read_bytes()
     archive, member = place
-    return _archives.setdefault(archive, zipfile.ZipFile(archive)).read(member)
+    return opened(archive).read(member)
+
+
+@cache
+def opened(archive: Path) -> zipfile.ZipFile:
+    return zipfile.ZipFile(archive)
 
 
 def chosen(places: Sequence[Path | tuple[Path, str]], count: int) -> Sequence[Path | tuple[Path, str]]:

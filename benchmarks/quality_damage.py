@@ -35,8 +35,8 @@ def out_of_focus(image: Pixels, share: float, random: Random) -> Pixels:
 
 
 def shaken(image: Pixels, share: float, random: Random) -> Pixels:
-    """Motion over `share` of the longer side, in any direction; at least two pixels."""
-    length, angle = max(2, round(share * max(image.shape[:2]))), random.uniform(0, math.pi)
+    """Motion over `share` of the longer side, in any direction; at least three pixels."""
+    length, angle = max(3, round(share * max(image.shape[:2]))), random.uniform(0, math.pi)
     height, width = image.shape[:2]
     wide = np.pad(image.astype(np.float32), ((length, length), (length, length), (0, 0)), mode="edge")
     total = np.zeros(image.shape, np.float32)

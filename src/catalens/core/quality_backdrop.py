@@ -27,8 +27,8 @@ class Backdrop:
 
     @property
     def packshot(self) -> bool:
-        """A product before white: most of the photo's edge is white."""
-        return self.share >= 0.5 and int(self.colour.min()) >= _WHITE
+        """A product before white: much of the photo's edge is white, though legs or arms may cross it."""
+        return self.share >= 0.3 and int(self.colour.min()) >= _WHITE
 
     @property
     def subject(self) -> float | None:
