@@ -123,15 +123,20 @@ class _TimedStream(httpcore.NetworkStream):
         self._stream = stream
         self._deadline = deadline
         self._keep = keep
+        self._hung_up = False
 
     def hang_up(self) -> None:
         """Wake up whoever reads: to close a socket would leave a thread waiting for it."""
+        self._hung_up = True
         opened = self._stream.get_extra_info("socket")
         with contextlib.suppress(OSError):
             socket.socket.shutdown(opened, socket.SHUT_RDWR)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._deadline.left(timeout))
+        data = self._stream.read(max_bytes, self._deadline.left(timeout))
+        if self._hung_up:  # to a body without a length this would look like its end
+            raise httpcore.ReadError("stopped")
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, self._deadline.left(timeout))

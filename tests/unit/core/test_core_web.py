@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import socket
 import ssl
 import sys
 import time
@@ -13,10 +14,12 @@ from importlib import import_module
 from pathlib import Path
 from threading import Timer
 
+import httpcore
 import pytest
+from httpcore._backends.sync import SyncStream
 from tests.builders.webserver import LocalServer, Names, Relay, Reply
 
-from catalens.core.dial import look_up
+from catalens.core.dial import Deadline, GuardedBackend, look_up
 from catalens.core.errors import FetchError, MissingExtra
 from catalens.core.web import USER_AGENT, Limits, Web
 
@@ -365,6 +368,19 @@ def test_how_to_allow_an_address_is_said_as_it_can_be_given(server: LocalServer)
         web.get("http://[::1]/photo.jpg", max_bytes=99)
     with Web(dial=Relay(server), allow_private=["[::1]:80"]) as web:
         assert web.get("http://[::1]/photo.jpg", max_bytes=99).data == b"photo"
+
+
+def test_what_stopping_cuts_short_is_not_taken_for_whole(server: LocalServer) -> None:
+    backend = GuardedBackend((), Deadline(), look_up, Relay(server))
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        stream = backend.keep(SyncStream(ours))
+        theirs.sendall(b"half of a body that has no length")
+        assert stream.read(4, 5) == b"half"
+        Timer(0.2, backend.stop).start()
+        with pytest.raises(httpcore.ReadError, match="stopped"):
+            while stream.read(99, 5):
+                pass
 
 
 def test_stopping_ends_a_request_that_waits_and_makes_no_more(server: LocalServer) -> None:
