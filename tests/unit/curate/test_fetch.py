@@ -18,7 +18,7 @@ from catalens.core.web import USER_AGENT, Fetched, Web
 from catalens.curate.fetch.crawl import Crawl
 from catalens.curate.fetch.downloads import Downloads
 from catalens.curate.fetch.hold import hold
-from catalens.curate.fetch.polite import GIVE_UP_AFTER, LONGEST_WAIT_S, PoliteWeb
+from catalens.curate.fetch.polite import GIVE_UP_AFTER, LONGEST_WAIT_S, PoliteWeb, origin
 from catalens.curate.fetch.settings import WebSettings
 
 MAX = 10_000
@@ -71,6 +71,24 @@ def test_a_redirect_does_not_lead_past_robots_txt(server: LocalServer) -> None:
     with pytest.raises(FetchError, match=r"asks not to fetch /b\.jpg"):
         polite(server, Clock()).get(f"{server.url}/to-b", max_bytes=MAX)
     assert "/b.jpg" not in server.paths()
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("HTTP://Shop.example:80/a", "http://shop.example"),
+        ("https://shop.example:443", "https://shop.example"),
+        ("https://shop.example:80/a", "https://shop.example:80"),
+        ("http://[::80]/a", "http://[::80]"),
+        ("http://[::1", ""),
+    ],
+)
+def test_whose_turn_a_url_takes(url: str, expected: str) -> None:
+    assert origin(url) == expected
+
+
+def test_own_hosts_may_be_written_in_capitals() -> None:
+    assert WebSettings(own_hosts="CDN.example.com").own_hosts == ("cdn.example.com",)
 
 
 def test_own_hosts_are_not_asked_for_robots_txt(server: LocalServer) -> None:
@@ -239,6 +257,9 @@ def test_a_failure_is_remembered_for_the_limit_it_had(tmp_path: Path) -> None:
     assert found is not None
     assert (found.path, found.cause, found.detail) == (None, "too large", "more than 10")
     assert downloads.find("http://x/1", max_bytes=11) is None
+    (record,) = tmp_path.glob("*/*.json")
+    record.write_text(record.read_text().replace('"max_bytes": 10', '"max_bytes": null'))
+    assert downloads.find("http://x/1", max_bytes=10) is None
 
 
 def test_two_ingests_do_not_fetch_into_one_folder(tmp_path: Path) -> None:

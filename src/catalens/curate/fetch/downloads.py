@@ -44,7 +44,8 @@ class Downloads:
         if record.get("url") != url:
             return None
         if record.get("outcome") == FAILED:
-            known = record.get("max_bytes", 0) >= max_bytes
+            limit = record.get("max_bytes")
+            known = isinstance(limit, int) and limit >= max_bytes
             return Kept(None, str(record.get("cause")), str(record.get("detail"))) if known else None
         photo = self._path(url, "photo")
         try:

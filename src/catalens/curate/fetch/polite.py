@@ -18,6 +18,7 @@ LONGEST_WAIT_S = 120.0  # for one request; a host that asks for more is left for
 GIVE_UP_AFTER = 10  # requests in a row to a host that had no answer: the others are left for another run
 ROBOTS_BYTES = 2**20  # RFC 9309 asks to read at least half of it
 BLOCKED = "blocked by robots.txt"
+_USUAL_PORT = {"http": ":80", "https": ":443"}
 
 
 class _Host:
@@ -134,9 +135,9 @@ class PoliteWeb:
 
 
 def origin(url: str) -> str:
-    """Scheme, host and port: what has a robots.txt and a turn of its own.  What is no URL is nobody's: ""."""
+    """Scheme, host and unusual port: what has a robots.txt and a turn of its own.  What is no URL is nobody's: ""."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return ""
-    return f"{parts.scheme}://{parts.netloc}".lower()
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(_USUAL_PORT.get(parts.scheme, ''))}"

@@ -31,6 +31,11 @@ class WebSettings(Settings):
     def _one_is_a_list(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
 
+    @field_validator("own_hosts")
+    @classmethod
+    def _as_urls_have_them(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(host.lower() for host in value)
+
     @field_validator("allow_private")
     @classmethod
     def _can_be_understood(cls, value: tuple[str, ...]) -> tuple[str, ...]:
