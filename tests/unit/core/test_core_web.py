@@ -376,11 +376,10 @@ def test_what_stopping_cuts_short_is_not_taken_for_whole(server: LocalServer) ->
     with ours, theirs:
         stream = backend.keep(SyncStream(ours))
         theirs.sendall(b"half of a body that has no length")
-        assert stream.read(4, 5) == b"half"
+        assert stream.read(99, 5).startswith(b"half")
         Timer(0.2, backend.stop).start()
         with pytest.raises(httpcore.ReadError, match="stopped"):
-            while stream.read(99, 5):
-                pass
+            stream.read(99, 5)
 
 
 def test_stopping_ends_a_request_that_waits_and_makes_no_more(server: LocalServer) -> None:
