@@ -20,7 +20,7 @@ from catalens.core.registry import hint
 from catalens.core.taxonomy import ROOT, Taxonomy
 from catalens.curate.derive import DeriveReport, derive, refuse
 from catalens.curate.draft import Draft, level_of
-from catalens.curate.filing import UNKNOWN, Filing
+from catalens.curate.filing import Filing
 from catalens.curate.sources.listed import read_taxonomy
 from catalens.curate.sources.records import header, records, text
 from catalens.curate.tree import count_products
@@ -136,7 +136,6 @@ def file_anew(tree: Taxonomy, edits: Sequence[Edit], counts: dict[str | None, in
         moves=draft.moves(),
         unfiled={} if aside else causes,
         set_aside=causes if aside else {},
-        unknown=UNKNOWN,
         unknown_aside=aside,
     )
 

@@ -17,6 +17,7 @@ from catalens.curate.contents import FINDINGS, Piece
 ORIGINAL = "original category"  # the attribute in which a product keeps the category it had first
 MISSING = "required field missing"
 UNKNOWN = "category not in the taxonomy"
+INNER = "category has subcategories"
 _COLUMNS = {"category": "category_id", "seller": "seller", "group": "group", "split": "given_split"}
 
 Mask = npt.NDArray[np.bool_]
@@ -37,8 +38,8 @@ class Filing:
     """The new tree, and what becomes of the categories that are no leaves of it.
 
     `moves` gives a category's new leaf; `unfiled` and `set_aside` why its products have no category from now on, or are
-    not kept.  A category that none of them names and that is no leaf is unknown: `unknown` says why, `unknown_aside`
-    whether its products are set aside or kept without it.  `require` names what every product must have in the end:
+    not kept.  A category that none of them names and that is no leaf is unknown: `unknown` says why where the tree
+    has no such node, `unknown_aside` whether its products are set aside or kept without it.  `require` names what every product must have in the end:
     category, seller, group, split, or an attribute.
     """
 
@@ -91,7 +92,7 @@ class Filing:
             return _Fate(None, self.set_aside[category], aside=True)
         if category in self.taxonomy.leaf_index:
             return _Fate(category)
-        return _Fate(None, self.unknown, aside=self.unknown_aside)
+        return _Fate(None, INNER if category in self.taxonomy else self.unknown, aside=self.unknown_aside)
 
     def _absent(self, products: pa.Table, name: str, aside: Mask) -> Mask:
         """Which products lack a field; one that is set aside for its category does not lack a category."""

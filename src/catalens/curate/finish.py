@@ -18,7 +18,7 @@ from catalens.core.taxonomy import Taxonomy
 from catalens.curate.clean import Plan, plan
 from catalens.curate.clean_settings import IngestCleanSettings
 from catalens.curate.contents import FINDINGS, Piece, write_contents
-from catalens.curate.filing import UNKNOWN, Filing
+from catalens.curate.filing import INNER, UNKNOWN, Filing
 from catalens.curate.findings import reconcile, tally
 from catalens.curate.journal import Journal
 from catalens.curate.sources.protocol import Source, storable
@@ -155,4 +155,4 @@ def _taxonomy(reader: Source, journal: Journal) -> tuple[Taxonomy, str]:
     paths = journal.categories()
     inner = {path[:depth] for path in paths.values() for depth in range(1, len(path))}
     leaves = {leaf: path for leaf, path in paths.items() if path not in inner}
-    return Taxonomy.from_paths(leaves, level_names=reader.level_names), "category has subcategories"
+    return Taxonomy.from_paths(leaves, level_names=reader.level_names), INNER

@@ -18,7 +18,7 @@ from catalens.core.errors import CatalogError, ConfigError, SourceError
 from catalens.core.taxonomy import Category, Taxonomy
 from catalens.curate import clean, small
 from catalens.curate.clean_settings import CleanSettings
-from catalens.curate.filing import MISSING, ORIGINAL, Filing
+from catalens.curate.filing import INNER, MISSING, ORIGINAL, UNKNOWN, Filing
 from catalens.curate.finish import IngestReport
 from catalens.curate.ingest import run
 from catalens.curate.sources import IngestSettings
@@ -44,22 +44,23 @@ def filed(filing: Filing, *products: Mapping[str, Any]) -> tuple[dict[str, Any],
 
 
 def test_products_go_where_the_filing_says() -> None:
-    filing = Filing(
-        TREE, moves={"old": "apple"}, unfiled={"lost": "no place"}, set_aside={"bad": "unwanted"}, unknown="?"
-    )
-    products = [{"product_id": leaf, "category_id": leaf} for leaf in ("old", "lost", "bad", "never heard of", "apple")]
+    filing = Filing(TREE, moves={"old": "apple"}, unfiled={"lost": "no place"}, set_aside={"bad": "unwanted"})
+    said = ("old", "lost", "bad", "never heard of", "Food > Fruit", "apple")
+    products = [{"product_id": category, "category_id": category} for category in said]
     kept, found = filed(filing, *products, {"product_id": "none", "category_id": None})
     assert kept == {
         "old": ("apple", "old"),
         "lost": (None, "lost"),
         "never heard of": (None, "never heard of"),
+        "Food > Fruit": (None, "Food > Fruit"),
         "apple": ("apple", None),
         "none": (None, None),
     }
     assert found == {
         "lost": ("no place", "lost", False),
         "bad": ("unwanted", "bad", True),
-        "never heard of": ("?", "never heard of", False),
+        "never heard of": (UNKNOWN, "never heard of", False),
+        "Food > Fruit": (INNER, "Food > Fruit", False),
     }
 
 
