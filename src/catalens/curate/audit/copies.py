@@ -9,6 +9,7 @@ from catalens.curate.audit.pictures import Pictures
 from catalens.curate.duplicates_report import CopyGroup, DuplicatesReport
 
 GROUPS, PHOTOS = 10, 6  # groups of a kind that are shown, photos of a group
+HALF_ROW = 3  # photos that fit into half the page
 
 
 def section(found: DuplicatesReport, pictures: Pictures) -> str:
@@ -49,9 +50,18 @@ def _trouble(group: CopyGroup) -> str:
 def _groups(title: str, words: str, groups: list[CopyGroup], pictures: Pictures) -> str:
     if not groups:
         return ""
-    shown = "".join(_group(group, pictures) for group in groups[:GROUPS])
+    shown = _grid(groups[:GROUPS], pictures)
     more = f" Shown: {GROUPS} of {len(groups):,}." if len(groups) > GROUPS else ""
     return f"<h3>{escape(title)}</h3>{reading(words + more)}{shown}"
+
+
+def _grid(groups: list[CopyGroup], pictures: Pictures) -> str:
+    """Groups of a few photos two in a row, larger ones in a row of their own."""
+    frames = "".join(
+        f'<div class="{"" if len(group.images) <= HALF_ROW else "row"}">{_group(group, pictures)}</div>'
+        for group in groups
+    )
+    return f'<div class="two">{frames}</div>'
 
 
 def _group(group: CopyGroup, pictures: Pictures) -> str:

@@ -29,7 +29,7 @@ from catalens.curate.quality import QualityMeasure, QualityReport
 from catalens.curate.scan import Measure, scan
 
 Floats = npt.NDArray[np.float32]
-WEAK = 0.7  # share of labels agreed with, below which a judge's doubts are doubtful themselves
+WEAK = 0.6  # share of labels agreed with, below which a judge's doubts are doubtful themselves
 
 
 @dataclass(frozen=True, slots=True)
