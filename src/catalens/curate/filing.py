@@ -38,9 +38,9 @@ class Filing:
     """The new tree, and what becomes of the categories that are no leaves of it.
 
     `moves` gives a category's new leaf; `unfiled` and `set_aside` why its products have no category from now on, or are
-    not kept.  A category that none of them names and that is no leaf is unknown: `unknown` says why where the tree
-    has no such node, `unknown_aside` whether its products are set aside or kept without it.  `require` names what every product must have in the end:
-    category, seller, group, split, or an attribute.
+    not kept.  A category that none of them names and that is no leaf is unknown: `unknown` says why where the tree has
+    no such node, `unknown_aside` whether its products are set aside or kept without it.  `require` names what every
+    product must have in the end: category, seller, group, split, or an attribute.
     """
 
     taxonomy: Taxonomy
