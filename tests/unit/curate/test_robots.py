@@ -50,6 +50,12 @@ def test_our_group_counts_instead_of_everybodys() -> None:
     assert [robots.allows(path) for path in ("/a", "/b", "/c")] == [False, False, True]
 
 
+@pytest.mark.parametrize("name", ["Catalens", "catalens/0.3", "Catalens/0.3 (+https://github.com/catalens/catalens)"])
+def test_we_may_be_named_as_logs_have_us(name: str) -> None:
+    robots = Robots.parse(f"User-agent: *\nAllow: /\n\nUser-agent: {name}\nDisallow: /a")
+    assert not robots.allows("/a.jpg")
+
+
 def test_a_group_of_others_does_not_count() -> None:
     text = "User-agent: other\nDisallow: /\nUser-agent: catalens-imitator\nDisallow: /"
     assert Robots.parse(text).allows("/x.jpg")

@@ -6,10 +6,12 @@ it would fetch what `Disallow: /*.jpg$` asks to leave alone.
 
 from __future__ import annotations
 
+import string
 from dataclasses import dataclass
 from urllib.parse import unquote
 
 AGENT = "catalens"
+_LETTERS = f"{string.ascii_letters}_-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,9 @@ class Robots:
             if key == "user-agent":
                 group = set() if begun else group
                 begun = False
-                group.add(value.lower())
-                named |= value.lower() == agent
+                name = _product(value)
+                group.add(name)
+                named |= name == agent
             elif key in ("allow", "disallow", "crawl-delay"):
                 begun = True
                 for name in group & ours.keys():
@@ -49,6 +52,11 @@ class Robots:
         path = unquote(path)
         fitting = [(len(pattern), allowed) for pattern, allowed in self.rules if _fits(pattern, path)]
         return max(fitting, default=(0, True))[1]
+
+
+def _product(value: str) -> str:
+    """Whom a user-agent line names (RFC 9309, 2.2.1): "Catalens/1.0 (+https://...)", copied from a log, is us as well."""
+    return value if value == "*" else value.removesuffix(value.lstrip(_LETTERS)).lower()
 
 
 def _fits(pattern: str, path: str) -> bool:
