@@ -55,7 +55,7 @@ class Robots:
 
 
 def _product(value: str) -> str:
-    """Whom a user-agent line names (RFC 9309, 2.2.1): "Catalens/1.0 (+https://...)", copied from a log, is us as well."""
+    """Whom a user-agent line names (RFC 9309, 2.2.1): "Catalens/1.0 (+https://...)" of a log is us as well."""
     return value if value == "*" else value.removesuffix(value.lstrip(_LETTERS)).lower()
 
 
