@@ -22,7 +22,7 @@ from catalens.cli.console import progress_bar
 from catalens.core.catalog import Catalog
 from catalens.core.fingerprint import VIEWS, Signatures, coefficients, fingerprint, hashes
 from catalens.core.image import RgbImage, decode
-from catalens.core.likeness import APART, apart, frames
+from catalens.core.likeness import APART, MOVED, apart, apart_moved, frames
 from catalens.core.progress import Progress
 from catalens.curate.duplicates import DuplicatesSettings
 from catalens.curate.hash_pairs import distance
@@ -112,9 +112,12 @@ def difference(first: RgbImage, second: RgbImage) -> float:
             part = coefficients(outer.signatures, view)
             if distance(hashes(part), hashes(whole))[0] <= RADIUS:
                 ways.append((float(apart(part, whole)[0]), number))
-        if ways and min(ways)[0] <= APART:
+        if not ways or min(ways)[0] > APART:
+            continue
+        nearest = min(ways)[1]
+        if apart_moved(outer.signatures, whole, VIEWS[nearest])[0] <= MOVED:
             zero = np.zeros(1, dtype=np.int64)
-            frame = frames(VIEWS)[[min(ways)[1]]]
+            frame = frames(VIEWS)[[nearest]]
             best = min(best, float(differences(outer, inner, Proposals(zero, zero, frame))[0]))
     return best
 

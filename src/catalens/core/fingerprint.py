@@ -46,6 +46,7 @@ VIEWS = (
     View(0.95, 0.025, -0.025),
     View(0.95, 0.025, 0.025),
 )
+STEPS = View(scale=0.025, down=0.0125, right=0.0125)  # half of what lies between two views
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,12 @@ def coefficients(signatures: Signatures, view: View = WHOLE) -> Floats:
     return found
 
 
+def moves(signatures: Signatures, view: View) -> Floats:
+    """How the coefficients change as the view grows and as it goes down and right, by a step each: [N, 3, 64]."""
+    flat = signatures.luma.reshape(-1, SIDE**2).astype(np.float32)
+    return (flat @ _basis_of_moves(view)).reshape(-1, 3, BITS)
+
+
 def hashes(coefficients: Floats, *, faint: float = FAINT) -> Hashes:
     """float32 [N, 64] -> perceptual hashes, uint64 [N]: which waveforms rise where they begin.
 
@@ -141,6 +148,16 @@ def _basis(view: View) -> Floats:
     down, across = _spread()
     columns = np.einsum("by,bx->yxb", vertical[down], horizontal[across])
     return columns.reshape(SIDE**2, BITS).astype(np.float32)
+
+
+@cache
+def _basis_of_moves(view: View) -> Floats:
+    """float32 [1024, 3 * 64]: half the difference between a step on and a step back."""
+    columns = [
+        (_basis(view._replace(**{name: value + step})) - _basis(view._replace(**{name: value - step}))) / 2
+        for name, value, step in zip(View._fields, view, STEPS, strict=True)
+    ]
+    return np.concatenate(columns, axis=1)
 
 
 @cache

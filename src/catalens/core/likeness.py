@@ -1,6 +1,6 @@
 """Do two photos show the same picture?  Three looks, each closer and dearer than the one before.
 
-1. `apart`: the 64 coefficients that the perceptual hash is made of.  Millions of pairs a second.
+1. `apart` and `apart_moved`: the 64 coefficients that the perceptual hash is made of.
 2. `shares`: the thumbnails of the signatures, one laid over the other.
 3. `closely`: the photos themselves, at the resolution of the smaller one.  Tells a shirt from the next one of the same
    cut before the same curtain, which the first two do not.
@@ -15,16 +15,17 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from catalens.core.fingerprint import SIDE, VIEWS, Floats, Signatures, View, coefficients
+from catalens.core.fingerprint import SIDE, VIEWS, Floats, Signatures, View, coefficients, moves
 from catalens.core.image import RgbImage
 from catalens.core.overlay import align, brightness, energy, lay, slopes, smooth
 
 DIFFERENT = np.float32("inf")
 TOGETHER = 128  # pairs in one step: what the processor's cache holds
 # what a pair must not exceed to be worth the next look; 98 % of copies are below (benchmarks/near_copies.py)
-APART, COARSE_SHARE, SHARE = 0.035, 0.03, 0.02
+APART, MOVED, COARSE_SHARE, SHARE = 0.05, 0.012, 0.03, 0.02
 NOISE = 1.0  # grey levels that compression makes of nothing
 FINE, BROAD = 0.8, 2.5  # thumbnail pixels: detail lies between
+STIFF, FURTHEST = 0.002, 2.5  # of a step of a view, in its energy; in steps
 CLOSE_SIDE = 64  # pixels
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 # a difference of 1: so many levels in an even part, and this share of the slope where both pictures have an edge
@@ -41,6 +42,22 @@ def apart(first: Floats, second: Floats) -> Floats:
     common = np.einsum("pb,pb->p", first, second) + floor
     energies = [np.einsum("pb,pb->p", each, each) + floor for each in (first, second)]
     return 1 - common / np.sqrt(energies[0] * energies[1])
+
+
+def apart_moved(outer: Signatures, inner: Floats, view: View) -> Floats:
+    """As `apart`, of the view of P outer pictures and the coefficients [P, 64] of the inner, after the small move of
+    the view and the change of contrast that bring them nearest: one step of least squares."""
+    seen, slopes = coefficients(outer, view), moves(outer, view)
+    energy = np.einsum("pb,pb->p", inner, inner) + np.float32((SIDE * NOISE) ** 2)
+    own = np.einsum("pb,pb->p", seen, seen) + np.float32((SIDE * NOISE) ** 2)
+    contrast = np.maximum(np.einsum("pb,pb->p", seen, inner), 0) / own
+    slopes *= contrast[:, None, None]
+    rest = inner - contrast[:, None] * seen
+    # a step costs as much as it would be worth by chance: noise does not move a view
+    stiff = (STIFF * energy)[:, None, None] * np.eye(slopes.shape[1], dtype=np.float32)
+    taken = np.linalg.solve(slopes @ slopes.transpose(0, 2, 1) + stiff, slopes @ rest[:, :, None])
+    rest -= (np.clip(taken, -FURTHEST, FURTHEST) * slopes).sum(axis=1)
+    return np.einsum("pb,pb->p", rest, rest) / (2 * energy)
 
 
 def frames(views: Sequence[View]) -> Floats:

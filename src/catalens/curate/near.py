@@ -17,8 +17,10 @@ from catalens.core.likeness import (
     APART,
     CLOSE_SIDE,
     DIFFERENT,
+    MOVED,
     SHARE,
     apart,
+    apart_moved,
     best_view,
     close_pair,
     closely,
@@ -126,7 +128,20 @@ def propose(outer: Signatures, inner: Signatures, radius: int, progress: Progres
     if not best:
         nothing = np.empty(0, dtype=np.int64)
         return Proposals(nothing, nothing, frames(VIEWS)[nothing])
-    return Proposals(best["outer"].astype(np.int64), best["inner"].astype(np.int64), frames(VIEWS)[best["view"]])
+    one, two, views = (best[name].astype(np.int64) for name in ("outer", "inner", "view"))
+    near = _near_when_moved(outer, whole, one, two, views)
+    return Proposals(one[near], two[near], frames(VIEWS)[views[near]])
+
+
+def _near_when_moved(outer: Signatures, whole: Floats, one: Ints, two: Ints, views: Ints) -> Ints:
+    """Which of the pairs fit each other once the view is moved a little."""
+    near = np.zeros(len(one), dtype=bool)
+    for number, view in enumerate(VIEWS):
+        rows = np.flatnonzero(views == number)
+        for start in range(0, len(rows), TOGETHER):
+            block = rows[start : start + TOGETHER]
+            near[block] = apart_moved(outer.take(one[block]), whole[two[block]], view) <= MOVED
+    return np.flatnonzero(near)
 
 
 def stars(count: int, first: Ints, second: Ints) -> Ints:
