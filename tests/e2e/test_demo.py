@@ -43,7 +43,15 @@ def test_it_leaves_everything_it_names(made: tuple[Path, dict[str, Any], str]) -
 
 def test_every_command_is_said_before_it_runs(made: tuple[Path, dict[str, Any], str]) -> None:
     verbs = [line.split()[2] for line in made[2].splitlines() if line.startswith("$ catalens ")]
-    assert verbs == ["ingest", "split", "train", "export", "evaluate", "embed", "index", "search", "predict", "predict"]
+    assert verbs == [
+        "ingest", "audit", "split", "train", "export", "evaluate", "embed", "index", "search", "predict", "predict",
+    ]  # fmt: skip
+
+
+def test_the_audit_is_a_page_of_its_own(made: tuple[Path, dict[str, Any], str]) -> None:
+    text = (made[0] / "audit.html").read_text(encoding="utf-8")
+    assert "categories are ready to be learnt" in text
+    assert json.loads((made[0] / "audit.json").read_text(encoding="utf-8"))["products"] == made[1]["products"]
 
 
 def test_the_report_is_whole(made: tuple[Path, dict[str, Any], str]) -> None:

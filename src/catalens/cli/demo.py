@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from catalens.demo.settings import DemoSettings
 
 MARK = "demo.json"  # a folder with this file is ours to clear
-MADE = ("dump", "shop.catalog", "run", "shop.bundle", "shop.index", "test-photos.txt", "report.html", MARK)
+MADE = (
+    "dump", "shop.catalog", "audit.html", "audit.json", "run", "shop.bundle", "shop.index", "test-photos.txt",
+    "report.html", MARK,
+)  # fmt: skip
 
 
 @click.command()
@@ -77,7 +80,9 @@ def _whole_way(out: Path, chosen: DemoSettings) -> dict[str, Any]:
     ratios = ",".join(f"{share:g}" for share in chosen.ratios)
     levels = [word for level in ("department", "family", "kind") for word in ("--category-column", level)]
     ingest = steps.run("ingest", f"{dump}/products.csv", shop, *levels)
-    split = steps.run("split", shop, "--ratios", ratios)
+    audit = out / "audit.html"
+    steps.run("audit", shop, "--out", audit)
+    split = steps.run("split", shop, "--together", "near", "--ratios", ratios)
     network = ["--model", chosen.model, "--size", chosen.size, "--seed", chosen.seed]
     schedule = ["--epochs", chosen.epochs, "--batch", chosen.batch, "--lr", chosen.lr]
     recipe = ["--set", "train.augment=mild", "--set", "train.label_smoothing=0.05", "--set", "train.keep=last"]
@@ -111,6 +116,7 @@ def _whole_way(out: Path, chosen: DemoSettings) -> dict[str, Any]:
     promised = evaluation["coverage"].get("0.98", {})
     return {
         "report": str(report),
+        "audit": str(audit),
         "products": ingest["products"],
         "images": ingest["images"],
         "set_aside": ingest["set_aside"],
@@ -188,4 +194,4 @@ def _close(summary: dict[str, Any]) -> None:
         )
     else:
         say("\nAt 98 % promised precision, no listing files itself: there are too few products to promise so much.")
-    say(f"Look at {summary['report']}")
+    say(f"Look at {summary['report']}, and at {summary['audit']} for what is wrong with the photos.")

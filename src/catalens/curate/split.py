@@ -129,7 +129,7 @@ def _place(
     """Fill `parts`: in the order of time, or by leaf."""
     if settings.time:
         return by_time.place(groups, by_time.read_times(catalog, settings.time), ratios, parts)
-    if settings.together:
+    if settings.mixed:
         _deal(groups, catalog.products["category_id"].to_pylist(), ratios, parts)
     else:
         spread(groups, ratios, parts, every_leaf_elsewhere=True)
@@ -147,7 +147,7 @@ def _carve(groups: Iterable[Group], leaves: Sequence[str | None], settings: Spli
             raise ConfigError(f"cannot carve {part!r} out of train: it already holds {taken:,} products", key="carve")
     inside = [group for group in groups if {parts[member] for member in group.members} == {TRAIN}]
     ratios = {TRAIN: 1 - sum(settings.carve.values()), **settings.carve}
-    if settings.together:
+    if settings.mixed:
         _deal(inside, leaves, ratios, parts)
     else:
         spread(inside, ratios, parts, every_leaf_elsewhere=False)

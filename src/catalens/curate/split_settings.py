@@ -35,6 +35,11 @@ class SplitSettings(Settings):
     min_products: int = Field(default=1, ge=1)
     carve: dict[str, float] = Field(default_factory=dict)
 
+    @property
+    def mixed(self) -> bool:
+        """Whether groups hold many leaves, as those of sellers do; copies are of one leaf nearly always."""
+        return not set(self.together) <= {"near", "pixel"}
+
     @field_validator("ratios", mode="before")
     @classmethod
     def _from_text(cls, value: Any) -> Any:
