@@ -24,9 +24,9 @@ import pyarrow as pa
 
 from catalens.core.catalog import IMAGES, PRODUCTS, write_json, write_parquet
 from catalens.core.taxonomy import Taxonomy
-from catalens.curate.contents import FINDINGS
-from catalens.curate.finish import finish
-from catalens.curate.journal import Journal
+from catalens.curate.making.contents import FINDINGS
+from catalens.curate.making.finish import finish
+from catalens.curate.making.journal import Journal
 from catalens.curate.sources import IngestSettings
 
 PRODUCTS_A_PART, PHOTOS_A_PART = 4_680, 8_192

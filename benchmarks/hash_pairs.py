@@ -17,7 +17,7 @@ import time
 import numpy as np
 
 from catalens.core.fingerprint import Hashes
-from catalens.curate.hash_pairs import distance, members_of, pairs_within
+from catalens.curate.copies.hash_pairs import distance, members_of, pairs_within
 
 PLANTED = 2_000  # pairs at each distance
 CHECKED = 20_000  # hashes of which all pairs are compared one by one

@@ -29,7 +29,8 @@ import pyarrow.parquet as pq
 from catalens.core.bundle import Bundle
 from catalens.core.catalog import Catalog
 from catalens.core.taxonomy import Taxonomy
-from catalens.curate import confident, folds, label_noise
+from catalens.curate import label_noise
+from catalens.curate.labels import confident, folds
 from catalens.search.vectors import product_vectors
 
 

@@ -24,9 +24,9 @@ from catalens.core.fingerprint import VIEWS, Signatures, coefficients, fingerpri
 from catalens.core.image import RgbImage, decode
 from catalens.core.likeness import APART, MOVED, apart, apart_moved, frames
 from catalens.core.progress import Progress
+from catalens.curate.copies.hash_pairs import distance
+from catalens.curate.copies.near import Photos, Proposals, differences
 from catalens.curate.duplicates import DuplicatesSettings
-from catalens.curate.hash_pairs import distance
-from catalens.curate.near import Photos, Proposals, differences
 
 RADIUS = DuplicatesSettings().radius
 LIMITS = (0.5, 0.75, 1.0, 1.2, 1.3, 1.4, 1.5, 1.75, 2.0, 3.0)

@@ -20,9 +20,10 @@ from catalens.cli.main import catalens
 SETTINGS = {
     "demo": "catalens.demo.settings:DemoSettings",
     "ingest": "catalens.curate.sources:IngestSettings",
-    "clean": "catalens.curate.clean_settings:CleanSettings",
+    "clean": "catalens.curate.categories.clean_settings:CleanSettings",
     "sample": "catalens.curate.sample:SampleSettings",
     "taxonomy edit": "catalens.curate.edit_taxonomy:EditSettings",
+    "duplicates": "catalens.curate.duplicates:DuplicatesSettings",
     "audit": "catalens.curate.audit.settings:AuditSettings",
     "split": "catalens.curate.split:SplitSettings",
     "taxonomy translate": "catalens.curate.translate:TranslateSettings",

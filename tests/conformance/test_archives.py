@@ -12,7 +12,7 @@ from tests.conformance.test_sources import everything
 
 from catalens.core import shards
 from catalens.curate.ingest import run
-from catalens.curate.journal import Journal
+from catalens.curate.making.journal import Journal
 from catalens.curate.sources import IngestSettings
 
 PACKINGS = {

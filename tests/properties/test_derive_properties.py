@@ -16,11 +16,12 @@ from tests.builders.shops import assert_whole, shop
 from catalens.core.catalog import Catalog
 from catalens.core.errors import CatalensError, TaxonomyError
 from catalens.core.taxonomy import Taxonomy
-from catalens.curate import clean, contents, edit_taxonomy, sample
-from catalens.curate.clean_settings import CleanSettings
+from catalens.curate import clean, edit_taxonomy, sample
+from catalens.curate.categories.clean_settings import CleanSettings
+from catalens.curate.categories.filing import ORIGINAL
 from catalens.curate.derive import DeriveReport
 from catalens.curate.edit_taxonomy import EditSettings
-from catalens.curate.filing import ORIGINAL
+from catalens.curate.making import contents
 from catalens.curate.sample import NOT_SAMPLED, SampleSettings
 
 # the same name in two forms of Unicode, signs that paths and CSV files are made of, what merging calls its categories

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from catalens.core.errors import ConfigError, TaxonomyError
 from catalens.core.taxonomy import Taxonomy
-from catalens.curate import small
-from catalens.curate.draft import Draft
-from catalens.curate.filing import Filing
+from catalens.curate.categories import small
+from catalens.curate.categories.draft import Draft
+from catalens.curate.categories.filing import Filing
 
 NAMES = st.sampled_from(["a", "b", "c", "Other", "Other a", "x > y"])
 

@@ -13,7 +13,7 @@ from tests.builders.archives import pack, tar_of, zip_of
 from tests.builders.dumps import folder_dump, hugging_face, photo, table_dump
 
 from catalens.core.errors import CatalensError, ImageError
-from catalens.curate.check import read_photo
+from catalens.curate.making.check import read_photo
 from catalens.curate.sources import IngestSettings, open_source
 from catalens.curate.sources.protocol import Row
 

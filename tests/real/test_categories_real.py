@@ -11,11 +11,11 @@ from tests.builders.shops import assert_whole
 from catalens.core.catalog import Catalog
 from catalens.core.errors import TaxonomyError
 from catalens.curate import clean, edit_taxonomy, sample
-from catalens.curate.clean_settings import CleanSettings
+from catalens.curate.categories.clean_settings import CleanSettings
+from catalens.curate.categories.filing import ORIGINAL
+from catalens.curate.categories.listing import write_listing
 from catalens.curate.edit_taxonomy import EditSettings
-from catalens.curate.filing import ORIGINAL
 from catalens.curate.ingest import run
-from catalens.curate.listing import write_listing
 from catalens.curate.sources import IngestSettings
 from catalens.curate.sources.listed import read_taxonomy
 

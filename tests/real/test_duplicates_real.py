@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from catalens.core.catalog import Catalog
+from catalens.curate.copies.find_copies import CopyFinder
 from catalens.curate.duplicates import SCHEMA, DuplicatesSettings, groups_of, run
-from catalens.curate.find_copies import CopyFinder
 from catalens.curate.ingest import run as ingest
 from catalens.curate.sources import IngestSettings
 

@@ -9,9 +9,9 @@ import pytest
 
 from catalens.core.catalog import Catalog
 from catalens.curate import ingest, label_noise, leaks, split
-from catalens.curate.category_names import suspicious_names
+from catalens.curate.labels.category_names import suspicious_names
+from catalens.curate.parts.split_settings import SplitSettings
 from catalens.curate.sources import IngestSettings
-from catalens.curate.split_settings import SplitSettings
 
 pytestmark = pytest.mark.real
 

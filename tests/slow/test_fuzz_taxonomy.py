@@ -17,8 +17,8 @@ from tests.properties.test_taxonomy_properties import LINES, read_or_error
 
 from catalens.core.errors import SourceError
 from catalens.core.taxonomy import Taxonomy
-from catalens.curate.glossary import read_glossary
-from catalens.curate.translation_cache import TranslationCache
+from catalens.curate.translation.glossary import read_glossary
+from catalens.curate.translation.translation_cache import TranslationCache
 
 SECONDS = float(os.environ.get("CATALENS_FUZZ_S", "20"))
 ANY = settings(max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))

@@ -37,7 +37,7 @@ def command(
     from catalens.cli.derived import summarise
     from catalens.core.catalog import Catalog
     from catalens.curate import clean
-    from catalens.curate.clean_settings import CleanSettings
+    from catalens.curate.categories.clean_settings import CleanSettings
 
     given = {name: value for name, value in flags.items() if value not in (None, ())}
     chosen = settings(CleanSettings, "clean", config, assignments, given)

@@ -13,8 +13,8 @@ from catalens.cli.console import FILE, FOLDER, configurable, emit, json_option, 
 if TYPE_CHECKING:
     from catalens.core.catalog import Catalog
     from catalens.core.fingerprint import Floats
-    from catalens.curate.duplicates_report import DuplicatesReport
-    from catalens.curate.find_copies import Copy
+    from catalens.curate.copies.duplicates_report import DuplicatesReport
+    from catalens.curate.copies.find_copies import Copy
 
 SHOWN = 10
 
@@ -72,7 +72,7 @@ def command(
 
 def _ask(catalog: Catalog, photo: Path, max_difference: float, mirrored: bool) -> list[Copy]:
     from catalens.core.errors import UnreadableImage
-    from catalens.curate.find_copies import find_copies
+    from catalens.curate.copies.find_copies import find_copies
 
     try:
         data = photo.read_bytes()

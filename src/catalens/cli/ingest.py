@@ -11,7 +11,7 @@ from catalens.cli.cleaning import cleaning_options
 from catalens.cli.console import PATH, configurable, emit, json_option, progress_bar, say, settings
 
 if TYPE_CHECKING:
-    from catalens.curate.finish import IngestReport
+    from catalens.curate.making.finish import IngestReport
 
 FORMATS = ("auto", "folder", "table", "parquet", "urls", "grocery", "fashion", "products10k", "bson", "idx")
 _IN_WEB = {"downloads": "web.downloads", "allow_private": "web.allow_private"}  # option -> setting

@@ -11,7 +11,7 @@ from catalens.cli.console import FILE, FOLDER, configurable, emit, json_option, 
 
 if TYPE_CHECKING:
     from catalens.curate.leaks import LeakReport
-    from catalens.curate.split_report import SplitReport
+    from catalens.curate.parts.split_report import SplitReport
 
 SHOWN_LEAKS = 10
 
@@ -66,7 +66,7 @@ def command(
     """
     from catalens.core.catalog import Catalog
     from catalens.curate import leaks, split
-    from catalens.curate.split_settings import SplitSettings
+    from catalens.curate.parts.split_settings import SplitSettings
 
     flags = {**given, "carve": _shares(carve) or None, "together": together or None}
     if check:

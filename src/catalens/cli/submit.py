@@ -69,7 +69,7 @@ def command(
 
 def _rows(reader: Source, chosen: IngestSettings, cursor: int) -> Iterator[DumpRow]:
     """What a reader of dumps gives, as rows to answer: one that was set aside is a product without photos."""
-    from catalens.curate.check import read_photo
+    from catalens.curate.making.check import read_photo
     from catalens.curate.sources.protocol import Note, Row
     from catalens.predict.submit import DumpPhoto, DumpRow
 

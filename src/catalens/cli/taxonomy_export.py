@@ -24,7 +24,7 @@ def command(catalog: Path, file: Path, overwrite: bool, as_json: bool) -> None:
       catalens taxonomy export shop.catalog names.csv
     """
     from catalens.core.catalog import Catalog
-    from catalens.curate.listing import write_listing
+    from catalens.curate.categories.listing import write_listing
 
     categories = write_listing(Catalog(catalog).taxonomy, file, overwrite=overwrite)
     say(f"{categories:,} categories in {file}")

@@ -25,7 +25,7 @@ def command(catalog: Path, depth: int | None, language: str, as_json: bool) -> N
     """
     from catalens.core.catalog import Catalog
     from catalens.core.taxonomy import path_id
-    from catalens.curate.tree import tree
+    from catalens.curate.categories.tree import tree
 
     found = tree(Catalog(catalog), language=language)
     if as_json:

@@ -77,8 +77,8 @@ def _show(report: TranslateReport, *, dry_run: bool) -> None:
         for reason, count in Counter(one.reason for one in report.missing).most_common():
             say(f"{count:,} are missing: {reason}")
             examples = [" > ".join(one.path) for one in report.missing if one.reason == reason]
-            for path in examples[:SHOWN]:
-                say(f"  {path}")
+            for example in examples[:SHOWN]:
+                say(f"  {example}")
             if count > SHOWN:
                 say("  ...")
         if report.missing:

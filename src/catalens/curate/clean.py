@@ -16,12 +16,12 @@ from catalens.core.catalog import Catalog
 from catalens.core.errors import ConfigError
 from catalens.core.progress import Progress, silent
 from catalens.core.registry import hint
-from catalens.curate import small
-from catalens.curate.clean_settings import CleanSettings
-from catalens.curate.contents import FINDINGS
+from catalens.curate.categories import small
+from catalens.curate.categories.clean_settings import CleanSettings
+from catalens.curate.categories.filing import Filing, fields_of
+from catalens.curate.categories.tree import count_products
 from catalens.curate.derive import DeriveReport, derive, refuse
-from catalens.curate.filing import Filing, fields_of
-from catalens.curate.tree import count_products
+from catalens.curate.making.contents import FINDINGS
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,10 +29,10 @@ from catalens.core.errors import CatalogError
 from catalens.core.progress import Progress, silent
 from catalens.core.slices import read_slices
 from catalens.core.taxonomy import Taxonomy
-from catalens.curate.contents import FINDINGS, Piece, pieces_of, write_contents
-from catalens.curate.filing import Filing, Mask
-from catalens.curate.findings import reconcile, tally
-from catalens.curate.photo_copy import PhotoCopy
+from catalens.curate.categories.filing import Filing, Mask
+from catalens.curate.making.contents import FINDINGS, Piece, pieces_of, write_contents
+from catalens.curate.making.findings import reconcile, tally
+from catalens.curate.making.photo_copy import PhotoCopy
 from catalens.curate.sources.protocol import storable
 
 

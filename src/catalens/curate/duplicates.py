@@ -16,13 +16,13 @@ from catalens.core.config import Settings
 from catalens.core.errors import CatalogError
 from catalens.core.fingerprint import Floats, Signatures
 from catalens.core.progress import Progress, silent
-from catalens.curate.duplicates_report import KINDS, DuplicatesReport, report
-from catalens.curate.hash_pairs import Ints
-from catalens.curate.hashes import HashMeasure
-from catalens.curate.near import Photos, group_copies
-from catalens.curate.photo_reader import PhotoReader
+from catalens.curate.copies.duplicates_report import KINDS, DuplicatesReport, report
+from catalens.curate.copies.hash_pairs import Ints
+from catalens.curate.copies.hashes import HashMeasure
+from catalens.curate.copies.near import Photos, group_copies
+from catalens.curate.copies.photo_reader import PhotoReader
+from catalens.curate.copies.vector_pairs import pairs_of_vectors
 from catalens.curate.scan import scan, unreadable
-from catalens.curate.vector_pairs import pairs_of_vectors
 
 TABLE = "duplicates"
 VERSION = "1"  # changes when the same catalog and settings would give other groups

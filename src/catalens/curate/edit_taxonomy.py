@@ -18,12 +18,12 @@ from catalens.core.errors import ConfigError, SourceError, TaxonomyError
 from catalens.core.progress import Progress, silent
 from catalens.core.registry import hint
 from catalens.core.taxonomy import ROOT, Taxonomy
+from catalens.curate.categories.draft import Draft, level_of
+from catalens.curate.categories.filing import Filing
+from catalens.curate.categories.tree import count_products
 from catalens.curate.derive import DeriveReport, derive, refuse
-from catalens.curate.draft import Draft, level_of
-from catalens.curate.filing import Filing
 from catalens.curate.sources.listed import read_taxonomy
 from catalens.curate.sources.records import header, records, text
-from catalens.curate.tree import count_products
 
 DROPPED = "category dropped"
 

@@ -10,10 +10,10 @@ from catalens.core.catalog import Catalog
 from catalens.core.errors import CatalogError
 from catalens.core.progress import Progress, silent
 from catalens.core.seen import SeenIds
-from catalens.curate.check import CheckedRow, checked
-from catalens.curate.clean_settings import IngestCleanSettings
-from catalens.curate.finish import IngestReport, finish, report, tidy
-from catalens.curate.journal import Journal, Part
+from catalens.curate.categories.clean_settings import IngestCleanSettings
+from catalens.curate.making.check import CheckedRow, checked
+from catalens.curate.making.finish import IngestReport, finish, report, tidy
+from catalens.curate.making.journal import Journal, Part
 from catalens.curate.sources import open_source
 from catalens.curate.sources.protocol import IngestSettings, Note, Source, Unusable, storable
 

@@ -21,11 +21,11 @@ from pydantic import Field
 from catalens.core.catalog import Catalog
 from catalens.core.config import Settings
 from catalens.core.progress import Progress, silent
-from catalens.curate import confident, features, folds, stray
-from catalens.curate.bonds import ALWAYS, bond, knows_copies
-from catalens.curate.confident import Blocks, Confidence, Prune
-from catalens.curate.features import FeatureMeasure, Floats
-from catalens.curate.grouping import Ints, connect
+from catalens.curate.labels import confident, features, folds, stray
+from catalens.curate.labels.confident import Blocks, Confidence, Prune
+from catalens.curate.labels.features import FeatureMeasure, Floats
+from catalens.curate.parts.bonds import ALWAYS, bond, knows_copies
+from catalens.curate.parts.grouping import Ints, connect
 from catalens.curate.scan import scan
 
 Vectors = tuple[Sequence[str], Floats]  # product ids, float32 [P, D]

@@ -16,10 +16,10 @@ import pyarrow as pa
 
 from catalens.core.catalog import Catalog
 from catalens.core.errors import CatalogError
-from catalens.curate.bonds import Bond, bond, knows_copies
-from catalens.curate.split_file import UNUSED
-from catalens.curate.split_report import in_order
-from catalens.curate.stratify import TRAIN
+from catalens.curate.parts.bonds import Bond, bond, knows_copies
+from catalens.curate.parts.split_file import UNUSED
+from catalens.curate.parts.split_report import in_order
+from catalens.curate.parts.stratify import TRAIN
 
 # kind -> the bond it looks at.  Of the copies, each kind holds those before it.  They make a figure wrong; a shared
 # seller or group may do so

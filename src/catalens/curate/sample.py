@@ -20,8 +20,8 @@ from pydantic import Field, model_validator
 from catalens.core.catalog import Catalog
 from catalens.core.config import Settings
 from catalens.core.progress import Progress, silent
+from catalens.curate.categories.filing import Filing, Mask
 from catalens.curate.derive import DeriveReport, derive, refuse
-from catalens.curate.filing import Filing, Mask
 
 NOT_SAMPLED = "not in the sample"
 

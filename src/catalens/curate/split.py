@@ -14,14 +14,14 @@ import pyarrow as pa
 
 from catalens.core.catalog import Catalog
 from catalens.core.errors import ConfigError
-from catalens.curate import by_time, split_report
-from catalens.curate.balance import balance
-from catalens.curate.bonds import ALWAYS, bond, bond_of_rows
-from catalens.curate.grouping import Ints, connect
-from catalens.curate.split_file import NO_FILE, PARTS, UNUSED, SplitFile, read_split_file
-from catalens.curate.split_report import SplitReport
-from catalens.curate.split_settings import SplitSettings
-from catalens.curate.stratify import TRAIN, Group, spread
+from catalens.curate.parts import by_time, split_report
+from catalens.curate.parts.balance import balance
+from catalens.curate.parts.bonds import ALWAYS, bond, bond_of_rows
+from catalens.curate.parts.grouping import Ints, connect
+from catalens.curate.parts.split_file import NO_FILE, PARTS, UNUSED, SplitFile, read_split_file
+from catalens.curate.parts.split_report import SplitReport
+from catalens.curate.parts.split_settings import SplitSettings
+from catalens.curate.parts.stratify import TRAIN, Group, spread
 
 __all__ = ["SplitReport", "SplitSettings", "run"]
 

@@ -21,11 +21,11 @@ from catalens.core.config import Settings
 from catalens.core.errors import ConfigError
 from catalens.core.progress import Progress, silent
 from catalens.core.taxonomy import Category
-from catalens.curate.encoding import TextEncoding
-from catalens.curate.glossary import Entry, Glossary, read_glossary
-from catalens.curate.named import DELIVERED, Name, Named, check_out, open_named, write_out
+from catalens.curate.sources.encoding import TextEncoding
 from catalens.curate.sources.lines import UTF8
-from catalens.curate.translation_cache import TranslationCache
+from catalens.curate.translation.glossary import Entry, Glossary, read_glossary
+from catalens.curate.translation.named import DELIVERED, Name, Named, check_out, open_named, write_out
+from catalens.curate.translation.translation_cache import TranslationCache
 from catalens.curate.translators import TRANSLATORS, Translator, TranslatorOptions, TranslatorTrouble
 from catalens.curate.translators.answers import has_words, plain
 from catalens.curate.translators.asking import Patience, ask

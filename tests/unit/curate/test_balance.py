@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalens.curate.balance import balance
+from catalens.curate.parts.balance import balance
 
 GROUPS = st.lists(st.dictionaries(st.sampled_from("abcde"), st.integers(1, 9), min_size=1), max_size=40)
 

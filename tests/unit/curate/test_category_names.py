@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from catalens.core.taxonomy import Category, Taxonomy
-from catalens.curate.category_names import folded, reason_against, suspicious_names
+from catalens.curate.labels.category_names import folded, reason_against, suspicious_names
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,10 @@ from tests.builders.dumps import BAD, photo
 
 from catalens.core.errors import ImageError, SourceError
 from catalens.core.image import decode, inspect
-from catalens.curate import check, verdicts
-from catalens.curate.check import CheckedRow, checked
+from catalens.curate.making import check, verdicts
+from catalens.curate.making.check import CheckedRow, checked
+from catalens.curate.making.verdicts import Judges, Sound, judge
 from catalens.curate.sources.protocol import IngestSettings, Item, Note, Photo, Row, Unusable
-from catalens.curate.verdicts import Judges, Sound, judge
 
 
 def opened(data: bytes, log: list[int] | None = None) -> io.BytesIO:

@@ -16,11 +16,12 @@ from catalens.core import shards
 from catalens.core.catalog import PRODUCTS, Catalog
 from catalens.core.errors import CatalogError, ConfigError, SourceError
 from catalens.core.taxonomy import Category, Taxonomy
-from catalens.curate import clean, small
-from catalens.curate.clean_settings import CleanSettings
-from catalens.curate.filing import INNER, MISSING, ORIGINAL, UNKNOWN, Filing
-from catalens.curate.finish import IngestReport
+from catalens.curate import clean
+from catalens.curate.categories import small
+from catalens.curate.categories.clean_settings import CleanSettings
+from catalens.curate.categories.filing import INNER, MISSING, ORIGINAL, UNKNOWN, Filing
 from catalens.curate.ingest import run
+from catalens.curate.making.finish import IngestReport
 from catalens.curate.sources import IngestSettings
 
 TREE = Taxonomy.from_paths(PATHS)

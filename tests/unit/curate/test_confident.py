@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from catalens.core.errors import SourceError
-from catalens.curate.confident import Blocks, Prune, blocks_of, find
+from catalens.curate.labels.confident import Blocks, Prune, blocks_of, find
 
 PRUNE: dict[Prune, str] = {"noise_rate": "prune_by_noise_rate", "class": "prune_by_class", "both": "both"}
 

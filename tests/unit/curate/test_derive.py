@@ -15,10 +15,10 @@ from catalens.core import slices
 from catalens.core.catalog import IMAGES, Catalog, write_parquet
 from catalens.core.errors import CatalogError
 from catalens.curate import derive as stage
-from catalens.curate import photo_copy
-from catalens.curate.contents import pieces_of
+from catalens.curate.categories.filing import Filing
 from catalens.curate.derive import DeriveReport, derive
-from catalens.curate.filing import Filing
+from catalens.curate.making import photo_copy
+from catalens.curate.making.contents import pieces_of
 
 HOW = {"verb": "test"}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from catalens.curate.discriminant import SHRINKAGE, fit_without_each
-from catalens.curate.folds import deal, probabilities
+from catalens.curate.labels.discriminant import SHRINKAGE, fit_without_each
+from catalens.curate.labels.folds import deal, probabilities
 
 
 def clouds(sizes: list[int], *, dim: int = 6, apart: float = 3.0, seed: int = 0):
@@ -72,7 +72,7 @@ def test_no_product_and_no_copy_teaches_about_itself():
 
 
 def test_probabilities_come_in_blocks_that_can_be_read_again(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("catalens.curate.folds.BLOCK_VALUES", 30)
+    monkeypatch.setattr("catalens.curate.labels.folds.BLOCK_VALUES", 30)
     vectors, labels = clouds([40, 25, 60])
     blocks = probabilities(vectors, labels, np.arange(125) % 5, classes=3)
     first, second = list(blocks()), list(blocks())

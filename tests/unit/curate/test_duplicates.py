@@ -19,9 +19,9 @@ from catalens.core.errors import CatalogError, UnreadableImage
 from catalens.core.fingerprint import Signatures, fingerprint
 from catalens.core.image import decode
 from catalens.core.shards import image_id
+from catalens.curate.copies.find_copies import CopyFinder, find_copies
+from catalens.curate.copies.near import Photos, group_copies, stars
 from catalens.curate.duplicates import DuplicatesSettings, groups_of, near_groups, run
-from catalens.curate.find_copies import CopyFinder, find_copies
-from catalens.curate.near import Photos, group_copies, stars
 
 SETTINGS = DuplicatesSettings(workers=1)
 

@@ -13,10 +13,10 @@ from tests.builders.shops import PATHS, assert_whole, products_of, shop
 from catalens.core.catalog import Catalog
 from catalens.core.errors import CatalensError, ConfigError, SourceError, TaxonomyError
 from catalens.core.taxonomy import Category, Taxonomy
-from catalens.curate.draft import Draft
+from catalens.curate.categories.draft import Draft
+from catalens.curate.categories.filing import ORIGINAL, UNKNOWN
+from catalens.curate.categories.listing import write_listing
 from catalens.curate.edit_taxonomy import DROPPED, EditReport, EditSettings, run
-from catalens.curate.filing import ORIGINAL, UNKNOWN
-from catalens.curate.listing import write_listing
 from catalens.curate.sources.listed import read_taxonomy
 
 LEVELS = ("department", "group", "kind")

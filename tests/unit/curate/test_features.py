@@ -9,7 +9,7 @@ import pytest
 from tests.builders.catalogs import striped_catalog
 
 from catalens.core.errors import CatalogError
-from catalens.curate.features import DIM, FeatureMeasure, describe, product_features
+from catalens.curate.labels.features import DIM, FeatureMeasure, describe, product_features
 from catalens.curate.scan import scan
 
 

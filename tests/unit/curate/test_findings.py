@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from catalens.curate.contents import FINDINGS
-from catalens.curate.findings import tally
+from catalens.curate.making.contents import FINDINGS
+from catalens.curate.making.findings import tally
 
 ROWS = [
     ("row 1", "p1", "bad", True),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from catalens.core.errors import SourceError
-from catalens.curate.glossary import read_glossary, write_glossary
+from catalens.curate.translation.glossary import read_glossary, write_glossary
 
 
 def written(folder: Path, text: str) -> Path:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalens.curate.hash_pairs import distance, members_of, pairs_between, pairs_within
+from catalens.curate.copies.hash_pairs import distance, members_of, pairs_between, pairs_within
 
 # few bits that vary, so that near pairs abound; and any 64 bits
 HASHES = st.lists(st.one_of(st.integers(0, 2**9 - 1), st.integers(0, 2**64 - 1)), max_size=60)
@@ -43,7 +43,7 @@ def test_between_is_what_comparing_one_by_one_gives(left: list[int], right: list
 def test_small_blocks_give_the_same(monkeypatch: pytest.MonkeyPatch):
     hashes = np.unique(np.random.default_rng(0).integers(0, 2**14, 400, dtype=np.uint64))
     expected = sorted(listed(pairs_within(hashes, 6)))
-    monkeypatch.setattr("catalens.curate.hash_pairs.AT_A_TIME", 7)
+    monkeypatch.setattr("catalens.curate.copies.hash_pairs.AT_A_TIME", 7)
     assert sorted(listed(pairs_within(hashes, 6))) == expected
 
 

@@ -16,10 +16,10 @@ from tests.builders.dumps import DUMPS, Dump, bson_dump, fashion_dump, folder_du
 from catalens.core import shards
 from catalens.core.catalog import Catalog, content_digest
 from catalens.core.errors import CatalogError, SourceError
-from catalens.curate.check import CheckedRow
-from catalens.curate.finish import reconcile
 from catalens.curate.ingest import run
-from catalens.curate.journal import Journal, Part
+from catalens.curate.making.check import CheckedRow
+from catalens.curate.making.finish import reconcile
+from catalens.curate.making.journal import Journal, Part
 from catalens.curate.sources import IngestSettings
 from catalens.curate.sources.protocol import Row
 

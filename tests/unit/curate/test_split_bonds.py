@@ -16,8 +16,8 @@ from catalens.cli.split import command
 from catalens.core.catalog import Catalog
 from catalens.core.config import load
 from catalens.core.errors import CatalogError, ConfigError
-from catalens.curate.bonds import bond, bond_of_rows
-from catalens.curate.grouping import connect
+from catalens.curate.parts.bonds import bond, bond_of_rows
+from catalens.curate.parts.grouping import connect
 from catalens.curate.split import SplitSettings, run
 
 LEAVES = "abcdefgh"

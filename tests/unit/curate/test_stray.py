@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from catalens.curate import stray
+from catalens.curate.labels import stray
 
 
 def labelled(count: int, classes: int, *, share: float, confusion: float, seed: int = 0):

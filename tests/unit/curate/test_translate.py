@@ -17,8 +17,8 @@ from catalens.core.catalog import Catalog
 from catalens.core.errors import CatalogError, ConfigError, SourceError, TaxonomyError
 from catalens.core.lock import lock
 from catalens.core.taxonomy import Category, Taxonomy
-from catalens.curate.named import Name, open_named
 from catalens.curate.translate import TranslateReport, TranslateSettings, run
+from catalens.curate.translation.named import Name, open_named
 
 CSV = """id,rayon,sous-rayon
 1,JARDIN,ABRI VELO

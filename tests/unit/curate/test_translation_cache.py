@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from catalens.core.errors import SourceError
-from catalens.curate.translation_cache import TranslationCache
+from catalens.curate.translation.translation_cache import TranslationCache
 
 FRENCH = {"source": "fr", "target": "en"}
 

@@ -6,7 +6,7 @@ from html import escape
 
 from catalens.core.page import card, photos, reading, table
 from catalens.curate.audit.pictures import Pictures
-from catalens.curate.duplicates_report import CopyGroup, DuplicatesReport
+from catalens.curate.copies.duplicates_report import CopyGroup, DuplicatesReport
 
 GROUPS, PHOTOS = 10, 6  # groups of a kind that are shown, photos of a group
 HALF_ROW = 3  # photos that fit into half the page
@@ -71,7 +71,7 @@ def _group(group: CopyGroup, pictures: Pictures) -> str:
         for name, values in (("sellers", group.sellers), ("brands", group.brands), ("prices", group.prices))
         if len(values) > 1
     ]
-    tie = {"exact": "the same file", "pixel": "the same pixels", "near": "the same picture"}[group.kind]
+    tie = {"exact": "the same file", "pixel": "the same pixels", "near": "most likely the same picture"}[group.kind]
     more = f"{len(group.images) - PHOTOS:,} more not shown" if len(group.images) > PHOTOS else ""
     line = "; ".join(part for part in (tie, *said, more) if part)
     return card(reading(line) + photos(pictures.show(image, product) for image, product in group.images[:PHOTOS]))

@@ -18,13 +18,13 @@ from catalens.curate import duplicates, label_noise, leaks, quality
 from catalens.curate.audit.readiness import Readiness, Verdict, judge
 from catalens.curate.audit.settings import AuditSettings
 from catalens.curate.audit.sizes import Sizes, measure
-from catalens.curate.category_names import suspicious_names
-from catalens.curate.duplicates_report import DuplicatesReport
-from catalens.curate.features import FeatureMeasure
-from catalens.curate.findings import Tally, tally
-from catalens.curate.hashes import HashMeasure
+from catalens.curate.copies.duplicates_report import DuplicatesReport
+from catalens.curate.copies.hashes import HashMeasure
 from catalens.curate.label_noise import LabelReport
+from catalens.curate.labels.category_names import suspicious_names
+from catalens.curate.labels.features import FeatureMeasure
 from catalens.curate.leaks import LeakReport
+from catalens.curate.making.findings import Tally, tally
 from catalens.curate.quality import QualityMeasure, QualityReport
 from catalens.curate.scan import Measure, scan
 

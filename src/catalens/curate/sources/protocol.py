@@ -12,9 +12,9 @@ from pydantic import Field, field_validator
 
 from catalens.core.image import MAX_PIXELS
 from catalens.core.taxonomy import Taxonomy
-from catalens.curate.clean_settings import IngestCleanSettings
-from catalens.curate.encoding import TextEncoding
+from catalens.curate.categories.clean_settings import IngestCleanSettings
 from catalens.curate.fetch.settings import WebSettings
+from catalens.curate.sources.encoding import TextEncoding
 
 
 class IngestSettings(IngestCleanSettings):

@@ -15,7 +15,7 @@ from catalens.core.catalog import IMAGES
 from catalens.core.errors import CatalogError
 from catalens.core.progress import Progress, silent
 from catalens.core.shards import ShardReader, ShardWriter
-from catalens.curate.filing import Mask
+from catalens.curate.categories.filing import Mask
 
 
 @dataclass(frozen=True, slots=True)

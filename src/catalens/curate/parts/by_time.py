@@ -10,9 +10,9 @@ from itertools import groupby
 
 from catalens.core.catalog import Catalog
 from catalens.core.errors import ConfigError
-from catalens.curate.bonds import ATTRIBUTE, attribute
-from catalens.curate.split_file import UNUSED
-from catalens.curate.stratify import Group
+from catalens.curate.parts.bonds import ATTRIBUTE, attribute
+from catalens.curate.parts.split_file import UNUSED
+from catalens.curate.parts.stratify import Group
 
 PRODUCT_ID = "product_id"  # ids that count up are a clock, too
 

@@ -30,7 +30,7 @@ from catalens.core.likeness import (
 )
 from catalens.core.overlay import align
 from catalens.core.progress import Progress, silent
-from catalens.curate.hash_pairs import Ints, Pairs, members_of, pairs_between
+from catalens.curate.copies.hash_pairs import Ints, Pairs, members_of, pairs_between
 
 TOGETHER = 4096  # pairs whose photos are in memory
 PARTS_APART = 0.15  # as APART, for parts that lie less densely

@@ -20,7 +20,7 @@ from catalens.core.errors import CatalogError, SourceError
 from catalens.core.lock import lock
 from catalens.core.shards import ShardWriter
 from catalens.core.taxonomy import compose, path_id
-from catalens.curate.check import CheckedRow
+from catalens.curate.making.check import CheckedRow
 from catalens.curate.sources.protocol import Note, Unusable
 
 SCHEMAS = {"products": PRODUCTS, "images": IMAGES, "findings": TABLES["findings"]}

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from catalens.core.catalog import PRODUCTS
 from catalens.core.taxonomy import Taxonomy
-from catalens.curate.contents import FINDINGS, Piece
+from catalens.curate.making.contents import FINDINGS, Piece
 
 ORIGINAL = "original category"  # the attribute in which a product keeps the category it had first
 MISSING = "required field missing"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from catalens.core.fingerprint import BITS, Floats, hashes
-from catalens.curate.hash_pairs import Ints, Pairs, members_of, pairs_between
+from catalens.curate.copies.hash_pairs import Ints, Pairs, members_of, pairs_between
 
 RADIUS = 6  # bits; two vectors with a cosine of 0.95 differ in 6 of 64 on average
 NETS = 4  # a pair that one net misses is found by another

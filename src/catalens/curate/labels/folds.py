@@ -9,10 +9,10 @@ from hashlib import sha256
 import numpy as np
 
 from catalens.core.progress import Progress, silent
-from catalens.curate import stray
-from catalens.curate.balance import balance
-from catalens.curate.confident import BLOCK_VALUES, Blocks
-from catalens.curate.discriminant import Discriminant, Floats, Ints, fit_without_each
+from catalens.curate.labels import stray
+from catalens.curate.labels.confident import BLOCK_VALUES, Blocks
+from catalens.curate.labels.discriminant import Discriminant, Floats, Ints, fit_without_each
+from catalens.curate.parts.balance import balance
 
 SAMPLE = 4_096  # rows by which the temperature is chosen
 

@@ -15,12 +15,12 @@ from catalens.core.catalog import IMAGES, PRODUCTS, Catalog, CatalogInfo, write_
 from catalens.core.errors import SourceError
 from catalens.core.slices import read_slices
 from catalens.core.taxonomy import Taxonomy
+from catalens.curate.categories.clean_settings import IngestCleanSettings
+from catalens.curate.categories.filing import INNER, UNKNOWN, Filing
 from catalens.curate.clean import Plan, plan
-from catalens.curate.clean_settings import IngestCleanSettings
-from catalens.curate.contents import FINDINGS, Piece, write_contents
-from catalens.curate.filing import INNER, UNKNOWN, Filing
-from catalens.curate.findings import reconcile, tally
-from catalens.curate.journal import Journal
+from catalens.curate.making.contents import FINDINGS, Piece, write_contents
+from catalens.curate.making.findings import reconcile, tally
+from catalens.curate.making.journal import Journal
 from catalens.curate.sources.protocol import Source, storable
 
 SHOWN = 300  # characters of the detail of a finding

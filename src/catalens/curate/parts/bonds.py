@@ -14,7 +14,7 @@ from catalens.core.catalog import Catalog, is_marked
 from catalens.core.errors import ConfigError
 from catalens.core.registry import hint
 from catalens.curate.duplicates import TABLE, groups_of
-from catalens.curate.grouping import Ints
+from catalens.curate.parts.grouping import Ints
 
 ATTRIBUTE = "attribute:"
 # always kept together; the others on demand

@@ -13,10 +13,10 @@ from catalens.core.fingerprint import VIEWS, Fingerprint, Hashes, Signatures, fi
 from catalens.core.image import RgbImage, decode
 from catalens.core.likeness import APART, best_view
 from catalens.core.shards import image_id
-from catalens.curate.hash_pairs import Ints, distance
-from catalens.curate.hashes import HashMeasure
-from catalens.curate.near import Photos, Proposals, differences
-from catalens.curate.photo_reader import PhotoReader
+from catalens.curate.copies.hash_pairs import Ints, distance
+from catalens.curate.copies.hashes import HashMeasure
+from catalens.curate.copies.near import Photos, Proposals, differences
+from catalens.curate.copies.photo_reader import PhotoReader
 
 RADIUS = 10  # one photo is compared with all, so it may look further than all with all
 

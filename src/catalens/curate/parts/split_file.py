@@ -8,8 +8,8 @@ from pathlib import Path
 
 from catalens.core.errors import SourceError
 from catalens.core.registry import hint
+from catalens.curate.parts.stratify import TRAIN
 from catalens.curate.sources.records import header, records, text
-from catalens.curate.stratify import TRAIN
 
 PARTS = (TRAIN, "val", "calib", "test")
 UNUSED = "unused"

@@ -12,8 +12,8 @@ from itertools import islice
 
 from catalens.core.errors import ImageError, ImageTooLarge, UnreadableImage
 from catalens.core.image import PhotoInfo
+from catalens.curate.making.verdicts import Faulty, Judges, Verdict, faulty
 from catalens.curate.sources.protocol import IngestSettings, Item, Note, Photo, Row, Unusable
-from catalens.curate.verdicts import Faulty, Judges, Verdict, faulty
 
 GROUP_BYTES = 512 * 2**10  # of the photos that go to a worker process together
 UNKNOWN_BYTES = GROUP_BYTES // 2  # what a photo is taken for where the dump does not tell its size

@@ -9,9 +9,9 @@ from pydantic import Field, field_validator, model_validator
 
 from catalens.core.config import Settings
 from catalens.core.registry import hint
-from catalens.curate.bonds import ATTRIBUTE, CHOICES
-from catalens.curate.by_time import PRODUCT_ID
-from catalens.curate.split_file import PARTS
+from catalens.curate.parts.bonds import ATTRIBUTE, CHOICES
+from catalens.curate.parts.by_time import PRODUCT_ID
+from catalens.curate.parts.split_file import PARTS
 
 
 class SplitSettings(Settings):

@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from catalens.core.errors import ConfigError
 from catalens.core.taxonomy import ROOT, path_id
-from catalens.curate.contents import FINDINGS
-from catalens.curate.draft import Draft
-from catalens.curate.filing import Filing
+from catalens.curate.categories.draft import Draft
+from catalens.curate.categories.filing import Filing
+from catalens.curate.making.contents import FINDINGS
 
 SMALL = "category below the minimum"
 MERGED = "small category merged"

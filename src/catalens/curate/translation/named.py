@@ -14,8 +14,8 @@ from catalens.core.catalog import TABLES, Catalog, write_parquet
 from catalens.core.errors import ConfigError, SourceError
 from catalens.core.lock import lock
 from catalens.core.taxonomy import Taxonomy
-from catalens.curate.glossary import write_glossary
 from catalens.curate.sources.listed import read_taxonomy
+from catalens.curate.translation.glossary import write_glossary
 from catalens.curate.translators.answers import plain
 
 DELIVERED = "delivered"

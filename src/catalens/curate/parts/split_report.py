@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalens.core.catalog import Catalog
-from catalens.curate.by_time import Order
-from catalens.curate.grouping import Ints
-from catalens.curate.split_file import PARTS, UNUSED
-from catalens.curate.stratify import TRAIN
+from catalens.curate.parts.by_time import Order
+from catalens.curate.parts.grouping import Ints
+from catalens.curate.parts.split_file import PARTS, UNUSED
+from catalens.curate.parts.stratify import TRAIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Finding copies: hashes, pairs, groups, and what they say of each other."""

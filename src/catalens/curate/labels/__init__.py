@@ -1,0 +1,1 @@
+"""Judging labels: vectors or features, out-of-fold probabilities, confident learning, suspicious names."""

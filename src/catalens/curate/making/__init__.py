@@ -1,0 +1,1 @@
+"""How a catalog's folder is made: photos judged, parts sealed, tables joined, rows accounted for."""

@@ -1,0 +1,1 @@
+"""Dividing products into parts: what binds them together, and how they are spread."""

@@ -1,0 +1,1 @@
+"""Names of categories in other languages: what is translated, the glossary, and what was answered before."""
