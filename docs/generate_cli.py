@@ -33,6 +33,7 @@ SETTINGS = {
     "predict": "catalens.predict.predictor:PredictSettings",
     "serve": "catalens.serve.settings:ServeSettings",
 }
+READ_AS = {"submit": "ingest"}  # verbs that read another verb's settings
 PAGE = Path(__file__).parent / "reference" / "cli.md"
 HEAD = """\
 # Command line
@@ -73,7 +74,9 @@ def section(verb: str, command: click.Command) -> str:
         lines += ["| option | takes | |\n|---|---|---|", *(row(option) for option in options), ""]
     if command.epilog:
         lines.append(prose(command.epilog))
-    if any(option.name == "config" for option in options):
+    if verb in READ_AS:
+        lines.append(f"Its settings are those of [{READ_AS[verb]}](#{READ_AS[verb]}).\n")
+    elif any(option.name == "config" for option in options):
         table = verb.replace(" ", "-")
         lines += [f"Settings, in a table `[{table}]` or as `--set {table}.KEY=VALUE`:\n", settings(verb)]
     return "\n".join(lines)
