@@ -6,13 +6,11 @@ What a measure says of the photos becomes its side table.  The work is done in p
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 import shutil
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -23,10 +21,11 @@ import pyarrow.parquet as pq
 
 from catalens.core.catalog import Catalog, is_marked, write_parquet
 from catalens.core.durable import replacing
-from catalens.core.errors import ImageError
+from catalens.core.errors import CatalogError, ImageError
 from catalens.core.image import RgbImage, decode
 from catalens.core.progress import Progress, silent
 from catalens.core.shards import ShardReader
+from catalens.core.workers import worker_pool
 
 TASK_PHOTOS = 64  # what a worker is given at a time
 PART_TASKS = 64  # tasks a part: what a killed scan has to do again
@@ -124,9 +123,7 @@ def _answers(
     if workers < 2 or len(first) < 4:
         yield from (_measure(task, photos, measures) for task in chain(first, tasks))
         return
-    # spawned: the process may hold threads, which a fork would leave locked
-    spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_with_parent)
+    pool = worker_pool(workers)
     running: deque[Future[_Answers]] = deque()
     try:
         for task in chain(first, tasks):
@@ -135,6 +132,9 @@ def _answers(
                 yield running.popleft().result()
         while running:
             yield running.popleft().result()
+    except BrokenProcessPool:
+        what = "a process that measures photos was ended from outside; is the memory too small?"
+        raise CatalogError(f"{what}  What was measured is kept: run it again with one worker to need less") from None
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -161,18 +161,6 @@ def _measure(task: list[_Place], photos: ShardReader, measures: Sequence[Measure
             said.append({"image_id": place.image_id, **measure(photo)})
     tables = [pa.Table.from_pylist(said, schema=measure.schema) for said, measure in zip(rows, measures, strict=True)]
     return _Answers(tables, causes)
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for ever for its next task."""
-    threading.Thread(target=_exit_after_parent, daemon=True).start()
-
-
-def _exit_after_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _write_part(answers: Sequence[_Answers], files: Sequence[Path], marks: Mapping[str, str]) -> None:

@@ -9,15 +9,10 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import struct
-import threading
-import time
 import zlib
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +20,7 @@ from PIL import Image
 
 from catalens.core.durable import replacing_folder
 from catalens.core.progress import Progress, silent
+from catalens.core.workers import worker_pool
 from catalens.demo.camera import aim, develop, finish, jpeg
 from catalens.demo.mesh import Item
 from catalens.demo.render import photograph
@@ -56,9 +52,7 @@ def draw_dump(
     with replacing_folder(folder) as partial_folder:
         rows: list[tuple[str, ...]] = []
         draw = partial(_draw_product, partial_folder, seed)
-        # not forked: a fork of a process with threads may hang on a lock that one of them held
-        context = get_context("spawn")
-        with ProcessPoolExecutor(workers, context, initializer=_end_with, initargs=(os.getpid(),)) as pool:
+        with worker_pool(workers) as pool:
             for done, drawn in enumerate(pool.map(draw, range(products), chunksize=8), start=1):
                 rows += drawn
                 progress(done, products, "products")
@@ -158,14 +152,3 @@ def _draw_strangers(folder: Path, count: int, seed: int) -> None:
         name, draw = kinds[number % len(kinds)]
         rng = np.random.default_rng([seed, 2, number])
         (folder / f"{name}-{number // len(kinds) + 1}.jpg").write_bytes(jpeg(draw(rng), 85))
-
-
-def _end_with(parent: int) -> None:
-    """A worker whose parent was killed ends too, and leaves no half-drawn folder growing behind."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

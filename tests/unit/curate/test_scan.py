@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import psutil
 import pyarrow as pa
 import pytest
 from tests.builders.catalogs import striped_catalog
 
 from catalens.core.catalog import Catalog
+from catalens.core.errors import CatalogError
 from catalens.curate import scan
 from catalens.curate.scan import DecodedPhoto
 
@@ -117,23 +113,14 @@ def test_a_photo_that_no_longer_decodes_is_told(catalog: Catalog, monkeypatch: p
     assert list(scan.unreadable(table)) == [odd]
 
 
-def test_workers_end_with_a_parent_that_is_killed() -> None:
-    code = (
-        "import multiprocessing, time\n"
-        "from concurrent.futures import ProcessPoolExecutor\n"
-        "from catalens.curate.scan import _end_with_parent\n"
-        "if __name__ == '__main__':\n"
-        "    spawn = multiprocessing.get_context('spawn')\n"
-        "    pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=_end_with_parent)\n"
-        "    print(pool.submit(__import__('os').getpid).result(), flush=True)\n"
-        "    time.sleep(60)\n"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    worker = int(parent.stdout.readline())
-    os.kill(parent.pid, signal.SIGKILL)
-    parent.wait()
-    until = time.monotonic() + 20
-    while psutil.pid_exists(worker) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not psutil.pid_exists(worker)
+class Deadly(Mean):
+    """Ends its process, as the system does where the memory is used up."""
+
+    def __call__(self, photo: DecodedPhoto) -> Mapping[str, object]:
+        os._exit(9)
+
+
+@pytest.mark.usefixtures("_small")
+def test_a_worker_that_is_ended_from_outside_is_an_error_in_words(catalog: Catalog) -> None:
+    with pytest.raises(CatalogError, match="ended from outside"):
+        scan.scan(catalog, [Deadly()], workers=2)
