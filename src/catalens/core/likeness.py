@@ -17,7 +17,7 @@ from PIL import Image
 
 from catalens.core.fingerprint import SIDE, VIEWS, Floats, Signatures, View, coefficients, moves
 from catalens.core.image import RgbImage
-from catalens.core.overlay import align, brightness, energy, lay, slopes, smooth
+from catalens.core.overlay import OFFSET, align, brightness, energy, lay, slopes, smooth
 
 DIFFERENT = np.float32("inf")
 TOGETHER = 128  # pairs in one step: what the processor's cache holds
@@ -27,6 +27,8 @@ NOISE = 1.0  # grey levels that compression makes of nothing
 FINE, BROAD = 0.8, 2.5  # thumbnail pixels: detail lies between
 STIFF, FURTHEST = 0.002, 2.5  # of a step of a view, in its energy; in steps
 CLOSE_SIDE = 64  # pixels
+COARSEST = 4.0  # `closely` averages over a dozen pixels, so noise that it does not average out is no louder than that
+PLAIN = 6  # levels; a picture in which no channel varies by more is nothing but its colour
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 # a difference of 1: so many levels in an even part, and this share of the slope where both pictures have an edge
 LUMA_NOISE, COLOUR_NOISE, EDGE = 3.0, 4.0, 0.5
@@ -116,8 +118,9 @@ def close_pair(outer: RgbImage, inner: RgbImage) -> npt.NDArray[np.uint8]:
 
 
 def coarseness(outer: RgbImage, inner: RgbImage) -> float:
-    """How many pixels of `close_pair` a pixel of the smaller photo covers, at least 1: so much louder is its noise."""
-    return max(1.0, CLOSE_SIDE / min(outer.shape[0] * outer.shape[1], inner.shape[0] * inner.shape[1]) ** 0.5)
+    """How many pixels of `close_pair` a pixel of the smaller photo covers, 1 to 4: so much louder is its noise."""
+    covered = CLOSE_SIDE / min(outer.shape[0] * outer.shape[1], inner.shape[0] * inner.shape[1]) ** 0.5
+    return min(max(1.0, covered), COARSEST)
 
 
 def closely(pairs: npt.NDArray[np.uint8], frame: Floats, coarse: Floats) -> Floats:
@@ -143,6 +146,22 @@ def closely(pairs: npt.NDArray[np.uint8], frame: Floats, coarse: Floats) -> Floa
     hues = [smooth((rest[..., channel] - grey) * scale, 1.6) for channel, scale in ((2, 0.564), (0, 0.713))]
     colour = smooth(hues[0] ** 2 + hues[1] ** 2, 1.6) / ((COLOUR_NOISE * noise) ** 2 + EDGE**2 * edges)
     return np.sqrt(np.maximum(_worst(luma), _worst(colour)))
+
+
+def plain_colour(photo: RgbImage) -> Floats:
+    """Mean colour of a photo of one colour, float32 [3]; NaN where it shows anything."""
+    flat = photo.reshape(-1, 3)
+    if int((flat.max(axis=0) - flat.min(axis=0)).max()) > PLAIN:
+        return np.full(3, np.nan, dtype=np.float32)
+    return flat.mean(axis=0, dtype=np.float64).astype(np.float32)
+
+
+def colours_apart(first: Floats, second: Floats) -> Floats:
+    """As `closely`, of P plain pictures and P others by their colours, float32 [P, 3]; NaN where one is NaN."""
+    grey = (first - second) @ LUMA
+    rest = first - second - grey[:, None]
+    hue = np.hypot(rest[:, 2] * np.float32(0.564), rest[:, 0] * np.float32(0.713))
+    return np.maximum(np.maximum(np.abs(grey) - OFFSET, 0) / LUMA_NOISE, hue / COLOUR_NOISE)
 
 
 def _steepness(picture: Floats) -> Floats:

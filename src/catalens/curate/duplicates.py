@@ -25,7 +25,7 @@ from catalens.curate.copies.vector_pairs import pairs_of_vectors
 from catalens.curate.scan import scan, unreadable
 
 TABLE = "duplicates"
-VERSION = "1"  # changes when the same catalog and settings would give other groups
+VERSION = "2"  # changes when the same catalog and settings would give other groups
 SCHEMA = pa.schema(
     [("kind", pa.string()), ("group", pa.int64()), ("image_id", pa.string()), ("product_id", pa.string())]
 )
@@ -94,9 +94,9 @@ def groups_of(catalog: Catalog, kind: str) -> dict[str, int]:
 
     Raises CatalogError if `catalens duplicates` was not run on this catalog.
     """
-    if not is_marked(catalog.path / "tables" / f"{TABLE}.parquet", {"catalog": catalog.digest}):
+    if not is_marked(catalog.path / "tables" / f"{TABLE}.parquet", _made_by(catalog)):
         raise CatalogError(
-            f"has no table {TABLE!r} of this version; run `catalens duplicates {catalog.path}` first",
+            f"has no table {TABLE!r} of its photos as they are; run `catalens duplicates {catalog.path}` first",
             source=str(catalog.path),
             key=TABLE,
         )
@@ -188,9 +188,8 @@ def _marks(
         digest = hashlib.sha256("\n".join(vectors[0]).encode())
         digest.update(np.ascontiguousarray(vectors[1]).data)
         made_with = digest.hexdigest()
-    return {
-        "catalog": catalog.digest,
-        "version": f"{VERSION} of hashes {HashMeasure.version}",
-        "settings": json.dumps(chosen),
-        "vectors": made_with,
-    }
+    return {**_made_by(catalog), "settings": json.dumps(chosen), "vectors": made_with}
+
+
+def _made_by(catalog: Catalog) -> dict[str, str]:
+    return {"catalog": catalog.digest, "version": f"{VERSION} of hashes {HashMeasure.version}"}

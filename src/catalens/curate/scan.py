@@ -23,6 +23,7 @@ from catalens.core.catalog import Catalog, is_marked, write_parquet
 from catalens.core.durable import replacing
 from catalens.core.errors import CatalogError, ImageError
 from catalens.core.image import RgbImage, decode
+from catalens.core.lock import alone_in
 from catalens.core.progress import Progress, silent
 from catalens.core.shards import ShardReader
 from catalens.core.workers import worker_pool
@@ -77,11 +78,18 @@ def scan(
     """{table: a row for every distinct photo that decodes, in the order of `catalog.images`}, made where it is missing.
 
     Tables that are there and of this version are kept.  `unreadable` tells the photos that have no row.
-    Raises CatalogError if a shard is damaged.
+    Raises CatalogError if a shard is damaged, or another process is measuring the same catalog.
     """
-    missing = [measure for measure in measures if not is_marked(_path(catalog, measure), _marks(catalog, measure))]
-    if missing:
-        _fill(catalog, missing, workers, progress)
+    if _missing(catalog, measures):
+        tables = catalog.path / "tables"
+        tables.mkdir(exist_ok=True)
+        try:
+            with alone_in(tables):
+                # asked again: another process may have just finished them
+                _fill(catalog, _missing(catalog, measures), workers, progress)
+        except BlockingIOError:
+            message = "another process is measuring its photos; try again when it is done"
+            raise CatalogError(message, source=str(catalog.path)) from None
     return {measure.table: catalog.table(measure.table) for measure in measures}
 
 
@@ -91,12 +99,23 @@ def unreadable(table: pa.Table) -> dict[str, str]:
     return causes
 
 
+def _missing(catalog: Catalog, measures: Sequence[Measure]) -> list[Measure]:
+    return [measure for measure in measures if not is_marked(_path(catalog, measure), _marks(catalog, measure))]
+
+
 def _fill(catalog: Catalog, measures: Sequence[Measure], workers: int, progress: Progress) -> None:
+    if not measures:
+        return
     photos = _distinct(catalog)
     tasks = [photos[start : start + TASK_PHOTOS] for start in range(0, len(photos), TASK_PHOTOS)]
     folder = catalog.path / "tables" / f"{'+'.join(measure.table for measure in measures)}.parts"
-    folder.mkdir(parents=True, exist_ok=True)
-    marks = {"catalog": catalog.digest, **{measure.table: measure.version for measure in measures}}
+    folder.mkdir(exist_ok=True)
+    part_photos = str(TASK_PHOTOS * PART_TASKS)  # a part of another size holds other photos
+    marks = {
+        "catalog": catalog.digest,
+        "part_photos": part_photos,
+        **{measure.table: measure.version for measure in measures},
+    }
     starts = range(0, len(tasks), PART_TASKS)
     todo = [start for start in starts if not all(is_marked(file, marks) for file in _files(folder, measures, start))]
     waiting = (task for start in todo for task in tasks[start : start + PART_TASKS])
