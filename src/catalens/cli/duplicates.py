@@ -12,7 +12,6 @@ from catalens.cli.console import FILE, FOLDER, configurable, emit, json_option, 
 
 if TYPE_CHECKING:
     from catalens.core.catalog import Catalog
-    from catalens.core.fingerprint import Floats
     from catalens.curate.copies.duplicates_report import DuplicatesReport
     from catalens.curate.copies.find_copies import Copy
 
@@ -47,8 +46,10 @@ def command(
       catalens duplicates shop.catalog
       catalens duplicates shop.catalog --photo new.jpg
     """
+    from catalens.core.bundle import Bundle
     from catalens.core.catalog import Catalog
     from catalens.curate import duplicates
+    from catalens.search.vectors import photo_vectors
 
     if photo is not None and bundle is not None:
         raise click.UsageError("--bundle is for comparing the catalog with itself; leave it out with --photo")
@@ -62,7 +63,7 @@ def command(
         else:
             _show_copies(copies, photo)
         return
-    vectors = _vectors(shop, bundle) if bundle is not None else None
+    vectors = photo_vectors(shop, space=Bundle(bundle).digest) if bundle is not None else None
     with progress_bar("duplicates") as progress:
         report = duplicates.run(shop, chosen, vectors=vectors, progress=progress)
     if as_json:
@@ -79,23 +80,6 @@ def _ask(catalog: Catalog, photo: Path, max_difference: float, mirrored: bool) -
     except OSError as error:
         raise UnreadableImage(f"the file cannot be opened ({error.strerror})", source=str(photo)) from None
     return find_copies(catalog, data, source=str(photo), max_difference=max_difference, mirrored=mirrored)
-
-
-def _vectors(catalog: Catalog, bundle: Path) -> tuple[list[str], Floats]:
-    """Ids and vectors of the catalog's photos.  Raises CatalogError if `catalens embed` has not made them."""
-    from catalens.core.bundle import Bundle
-    from catalens.core.errors import CatalogError
-    from catalens.search.vectors import table_name, to_matrix
-
-    name = table_name(Bundle(bundle).digest)
-    if not catalog.has_table(name):
-        raise CatalogError(
-            f"has no vectors of this bundle; run `catalens embed {bundle} {catalog.path}` first",
-            source=str(catalog.path),
-            key=name,
-        )
-    table = catalog.table(name)
-    return table["image_id"].to_pylist(), to_matrix(table["vector"])
 
 
 def _show_copies(copies: list[Copy], photo: Path) -> None:

@@ -79,15 +79,24 @@ def run(embed: Embed, catalog: Catalog, *, space: str, progress: Progress = sile
 
 def product_vectors(catalog: Catalog, *, space: str) -> tuple[tuple[str, ...], Floats]:
     """Product ids and their float32 [P, D].  Raises CatalogError if `catalens embed` has not made them."""
-    name = f"{table_name(space)}.products"
+    table = _made_with(catalog, f"{table_name(space)}.products", space)
+    return tuple(table["product_id"].to_pylist()), to_matrix(table["vector"])
+
+
+def photo_vectors(catalog: Catalog, *, space: str) -> tuple[list[str], Floats]:
+    """The id of every photo that has a vector, and float32 [N, D].  Raises CatalogError as `product_vectors` does."""
+    table = _made_with(catalog, table_name(space), space)
+    return table["image_id"].to_pylist(), to_matrix(table["vector"])
+
+
+def _made_with(catalog: Catalog, name: str, space: str) -> pa.Table:
     if not is_marked(catalog.path / "tables" / f"{name}.parquet", {"space": space, "catalog": catalog.digest}):
         raise CatalogError(
             f"has no vectors of bundle {space[:12]}; run `catalens embed BUNDLE {catalog.path}` first",
             source=str(catalog.path),
             key=name,
         )
-    table = catalog.table(name)
-    return tuple(table["product_id"].to_pylist()), to_matrix(table["vector"])
+    return catalog.table(name)
 
 
 def to_matrix(column: pa.ChunkedArray) -> Floats:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from tests.builders.bundles import tiny_bundle
 from tests.builders.listings import EDITS, catalog_of, listing, lit, png, trimmed
 from tests.builders.photos import jpeg, packshot, scene
 
 from catalens.cli.duplicates import command
+from catalens.cli.embed import command as embed
 from catalens.core.catalog import Catalog
 from catalens.core.errors import CatalogError, UnreadableImage
 from catalens.core.fingerprint import Signatures, fingerprint
 from catalens.core.image import decode
 from catalens.core.shards import image_id
+from catalens.curate import quality
 from catalens.curate.copies.find_copies import CopyFinder, find_copies
 from catalens.curate.copies.near import Photos, group_copies, stars
 from catalens.curate.duplicates import DuplicatesSettings, groups_of, near_groups, run
@@ -96,6 +100,25 @@ def test_before_the_run_there_are_no_groups(tmp_path: Path):
             ask(catalog)
 
 
+@pytest.mark.parametrize(
+    ("older", "refused"),
+    [("duplicates.VERSION", {near_groups}), ("duplicates.HashMeasure.version", {near_groups, CopyFinder})],
+)
+def test_tables_of_an_older_version_are_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, older: str, refused: set[Any]
+):
+    catalog = catalog_of(tmp_path / "x.catalog", [listing("a", photo(1)), listing("b", photo(1))])
+    with monkeypatch.context() as then:
+        then.setattr(f"catalens.curate.{older}", "0")
+        run(catalog, SETTINGS)
+    for ask in refused:
+        with pytest.raises(CatalogError, match="run `catalens duplicates"):
+            ask(catalog)
+    run(catalog, SETTINGS)
+    assert near_groups(catalog).num_rows == 1
+    assert [copy.kind for copy in CopyFinder(catalog).find(photo(1))] == ["exact", "exact"]
+
+
 def test_a_catalog_without_copies_and_one_of_one_photo(tmp_path: Path):
     for count in (1, 3):
         catalog = catalog_of(tmp_path / f"{count}.catalog", [listing(str(n), photo(n)) for n in range(count)])
@@ -117,6 +140,65 @@ def test_blank_photos_are_one_picture_however_many(tmp_path: Path):
     rows = [listing(str(n), data) for n, data in enumerate([*blank, *dark])]
     report = run(catalog_of(tmp_path / "x.catalog", rows), SETTINGS)
     assert sorted(len(group.images) for group in report.groups) == [3, 40]
+
+
+def test_a_tiny_photo_does_not_bring_black_and_white_together(tmp_path: Path):
+    shades = (0, 128, 255)
+    sizes = ((1, 1), (2, 2), (1, 5000), (64, 64))
+    photos = {f"{shade} {size}": png(np.full((*size, 3), shade, np.uint8)) for size in sizes for shade in shades}
+    catalog = catalog_of(tmp_path / "x.catalog", [listing(name, data) for name, data in photos.items()])
+    groups = [{name.split()[0] for name in group.products} for group in run(catalog, SETTINGS).groups]
+    assert sorted(groups, key=str) == [{"0"}, {"128"}, {"255"}]
+
+
+def test_photos_of_any_shape_and_kind(tmp_path: Path):
+    noise = np.random.default_rng(0).integers(0, 256, (1, 5000, 3), dtype=np.uint8)
+    deep = Image.fromarray(np.linspace(0, 65535, 8000).reshape(100, 80).astype(np.uint16))
+    pictures = {
+        "wide": Image.fromarray(noise),
+        "tall": Image.fromarray(noise.transpose(1, 0, 2)),
+        "four": Image.fromarray(noise[0, :4].reshape(2, 2, 3)),
+        "one": Image.fromarray(noise[:, :1]),
+        "transparent": Image.new("RGBA", (100, 80), (200, 20, 30, 0)),
+        "16 bit": deep,
+    }
+    photos = {}
+    for name, picture in pictures.items():
+        buffer = io.BytesIO()
+        picture.save(buffer, "PNG")
+        photos[name] = buffer.getvalue()
+    catalog = catalog_of(tmp_path / "x.catalog", [listing(name, data) for name, data in photos.items()])
+    assert run(catalog, SETTINGS).groups == ()
+    assert quality.run(catalog, workers=1).photos == len(photos)
+    finder = CopyFinder(catalog)
+    for name, data in photos.items():
+        first, *_ = finder.find(data, mirrored=True)
+        assert (first.product_id, first.kind) == (name, "exact")
+
+
+def test_colour_swatches_are_told_apart_without_looking_closely(monkeypatch: pytest.MonkeyPatch):
+    """All have one hash; each pair of them would be decoded and laid over each other."""
+    monkeypatch.setattr("catalens.curate.copies.near.closely", None)
+    levels = range(0, 256, 50)
+    pictures = [
+        np.full((20 + size, 20, 3), (red, green, 90), np.uint8) for red in levels for green in levels for size in (0, 1)
+    ]
+    photos = Photos(
+        Signatures.from_bytes([fingerprint(picture).signature for picture in pictures]), pictures.__getitem__
+    )
+    places = np.arange(len(pictures))
+    assert group_copies(photos, radius=7, limit=1.3).tolist() == (places - places % 2).tolist()
+
+
+def test_a_catalog_no_photo_of_which_decodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def broken(data: bytes, *, source: str) -> None:
+        raise UnreadableImage("is broken", source=source)
+
+    catalog = catalog_of(tmp_path / "x.catalog", [listing("a", photo(1)), listing("b", photo(2))])
+    monkeypatch.setattr("catalens.curate.scan.decode", broken)
+    report = run(catalog, SETTINGS)
+    assert (report.groups, report.unreadable) == ((), 2)
+    assert find_copies(catalog, photo(1)) == []
 
 
 def test_mirrored_copies_on_demand(tmp_path: Path):
@@ -212,5 +294,30 @@ def test_the_verb(shop: Catalog, tmp_path: Path):
     assert "single 14" in runner.invoke(command, [str(shop.path), "--photo", str(new)]).stdout
     new.write_bytes(photo(99))
     assert "none of the catalog's photos" in runner.invoke(command, [str(shop.path), "--photo", str(new)]).stderr
+    new.write_bytes(b"no photo")
+    broken = runner.invoke(command, [str(shop.path), "--photo", str(new)])
+    assert isinstance(broken.exception, UnreadableImage)
+    assert str(new) in str(broken.exception)
     wrong = runner.invoke(command, [str(shop.path), "--photo", str(new), "--bundle", str(tmp_path)])
     assert wrong.exit_code == 2
+
+
+def test_the_verb_with_the_vectors_of_a_bundle(tmp_path: Path):
+    part = jpeg(trimmed(scene(seed=6), 0.2, 0.1, 0.05, 0.15))
+    catalog = catalog_of(
+        tmp_path / "x.catalog",
+        [listing("whole", photo(6)), listing("part", part), *(listing(f"{seed}", photo(seed)) for seed in range(3))],
+    )
+    bundle = tiny_bundle(tmp_path / "tiny.bundle")
+    runner = CliRunner()
+    arguments = [str(catalog.path), "--bundle", str(bundle.path), "--set", "duplicates.min_cosine=0.5", "--json"]
+    early = runner.invoke(command, arguments)
+    assert isinstance(early.exception, CatalogError)
+    assert "run `catalens embed" in str(early.exception)
+    assert runner.invoke(embed, [str(bundle.path), str(catalog.path)]).exit_code == 0
+    result = runner.invoke(command, arguments)
+    assert result.exit_code == 0, result.output
+    (group,) = json.loads(result.stdout)["groups"]
+    assert (group["kind"], group["products"]) == ("near", ["part", "whole"])
+    without = runner.invoke(command, [str(catalog.path), "--json"])
+    assert json.loads(without.stdout)["groups"] == []

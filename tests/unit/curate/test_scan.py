@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -102,6 +106,68 @@ def test_an_interrupted_scan_goes_on_with_the_part_it_was_at(catalog: Catalog) -
     table = scan.scan(catalog, [rest], workers=1)["mean"]
     assert rest.seen == ids(catalog)[24:]
     assert table["image_id"].to_pylist() == ids(catalog)
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from catalens.core.catalog import Catalog
+from catalens.curate import scan
+from tests.unit.curate.test_scan import Slow
+
+if __name__ == "__main__":
+    scan.TASK_PHOTOS, scan.PART_TASKS = 3, 4
+    scan.scan(Catalog(Path(sys.argv[1])), [Slow()], workers=2)
+"""
+
+
+class Slow(Mean):
+    """Leaves time to kill it."""
+
+    def __call__(self, photo: DecodedPhoto) -> Mapping[str, object]:
+        time.sleep(0.1)
+        return super().__call__(photo)
+
+
+@pytest.mark.usefixtures("_small")
+def test_a_scan_that_was_killed_goes_on(catalog: Catalog, tmp_path: Path) -> None:
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    first_part = catalog.path / "tables" / "mean.parts" / "mean-000000000.parquet"
+    with subprocess.Popen([sys.executable, str(script), str(catalog.path)], env=environment) as running:
+        until = time.monotonic() + 60
+        while not first_part.exists() and running.poll() is None and time.monotonic() < until:
+            time.sleep(0.02)
+        with pytest.raises(CatalogError, match="another process is measuring"):
+            scan.scan(catalog, [Size()], workers=1)
+        running.kill()
+    assert running.returncode == -signal.SIGKILL
+    assert not catalog.has_table("mean")
+    rest = Mean()
+    table = scan.scan(catalog, [rest], workers=1)["mean"]
+    assert 0 < len(rest.seen) < len(ids(catalog))
+    assert rest.seen == ids(catalog)[-len(rest.seen) :]
+    assert table["image_id"].to_pylist() == ids(catalog)
+    assert not first_part.parent.exists()
+
+
+@pytest.mark.usefixtures("_small")
+def test_parts_of_another_size_are_not_taken_for_these(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        scan.scan(catalog, [Mean(dies_at=26)], workers=1)
+    monkeypatch.setattr(scan, "TASK_PHOTOS", 5)
+    assert scan.scan(catalog, [Mean()], workers=1)["mean"]["image_id"].to_pylist() == ids(catalog)
+
+
+@pytest.mark.parametrize("workers", [1, 2], ids=["here", "two processes"])
+@pytest.mark.usefixtures("_small")
+def test_a_damaged_shard_is_an_error_that_names_it(catalog: Catalog, workers: int) -> None:
+    (shard, *_) = sorted((catalog.path / "images").glob("*.arrow"))
+    shard.write_bytes(shard.read_bytes()[:100])
+    with pytest.raises(CatalogError, match=shard.name):
+        scan.scan(catalog, [Mean()], workers=workers)
+    assert not catalog.has_table("mean")
 
 
 def test_a_photo_that_no_longer_decodes_is_told(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
