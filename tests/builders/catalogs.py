@@ -12,6 +12,7 @@ from PIL import Image
 
 from catalens.core.catalog import IMAGES, PRODUCTS, Catalog, CatalogInfo, content_digest, write_json, write_parquet
 from catalens.core.image import inspect
+from catalens.core.quality import VERSION
 from catalens.core.shards import ShardWriter, image_id
 from catalens.core.taxonomy import Taxonomy
 
@@ -83,7 +84,8 @@ def flag_photos(catalog: Catalog, flags: Mapping[str, list[str]]) -> None:
     """A table `quality` in which these photos have these flags, and the others none."""
     ids = list(dict.fromkeys(catalog.images["image_id"].to_pylist()))
     columns = {"image_id": ids, "flags": pa.array([flags.get(photo, []) for photo in ids], pa.list_(pa.string()))}
-    catalog.write_table("quality", pa.table(columns).replace_schema_metadata({"catalog": catalog.digest}))
+    marks = {"catalog": catalog.digest, "version": f"{VERSION}-by hand"}
+    catalog.write_table("quality", pa.table(columns).replace_schema_metadata(marks))
 
 
 def _finished(folder: Path, taxonomy: Taxonomy, products: pa.Table, images: pa.Table, *, name: str) -> Catalog:

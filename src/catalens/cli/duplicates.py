@@ -105,10 +105,10 @@ def _show(report: DuplicatesReport, catalog: Path) -> None:
     console = Console(stderr=True)
     console.print(counts)
     for number, text in (
-        (report.contradictory, "groups stand under several categories."),
-        (report.cross_product, "groups belong to several products."),
-        (report.cross_seller, "groups belong to several sellers."),
-        (report.unreadable, "photos could not be read and were not compared."),
+        (report.contradictory, "of the groups under several categories."),
+        (report.cross_product, "of the groups under several products."),
+        (report.cross_seller, "of the groups under several sellers."),
+        (report.unreadable, "of the photos could not be read and were not compared."),
     ):
         if number:
             say(f"{number:,} {text}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from catalens.core.catalog import Catalog, is_marked
 from catalens.core.errors import CatalogError, ConfigError
-from catalens.core.quality import FLAGS
+from catalens.core.quality import FLAGS, VERSION
 from catalens.core.registry import hint
 
 TABLE = "quality"
@@ -22,7 +22,8 @@ def check_flags(flags: Sequence[str]) -> None:
 def flagged(catalog: Catalog, flags: Sequence[str]) -> set[str]:
     """The image_ids with at least one of `flags`.
 
-    Raises ConfigError for an unknown flag, CatalogError where the photos were not measured since the last ingest.
+    Raises ConfigError for an unknown flag, CatalogError where the photos were not measured since the last ingest, or
+    by a version that gave other scores.
     """
     check_flags(flags)
     if not catalog.has_table(TABLE):
@@ -32,5 +33,11 @@ def flagged(catalog: Catalog, flags: Sequence[str]) -> set[str]:
             f"its table {TABLE!r} is of other photos; run `catalens audit` again", source=str(catalog.path), key=TABLE
         )
     table, wanted = catalog.table(TABLE), set(flags)
+    if not (table.schema.metadata or {}).get(b"version", b"").startswith(f"{VERSION}-".encode()):
+        raise CatalogError(
+            f"its table {TABLE!r} was made by another version; run `catalens audit` again",
+            source=str(catalog.path),
+            key=TABLE,
+        )
     rows = zip(table["image_id"].to_pylist(), table["flags"].to_pylist(), strict=True)
     return {photo for photo, found in rows if wanted.intersection(found)}

@@ -42,3 +42,10 @@ def test_a_table_of_another_catalog_is_refused(catalog: Catalog) -> None:
     catalog.write_table("quality", table.replace_schema_metadata({"catalog": "another", "version": "1"}))
     with pytest.raises(CatalogError, match="is of other photos"):
         flagged(catalog, ["dark"])
+
+
+def test_a_table_of_an_older_version_is_refused(catalog: Catalog) -> None:
+    table = pa.table({"image_id": ["a"], "flags": [["dark"]]})
+    catalog.write_table("quality", table.replace_schema_metadata({"catalog": catalog.digest, "version": "0-abc"}))
+    with pytest.raises(CatalogError, match="another version; run `catalens audit` again"):
+        flagged(catalog, ["dark"])

@@ -285,7 +285,7 @@ def test_the_verb(shop: Catalog, tmp_path: Path):
     result = runner.invoke(command, [str(shop.path), "--json"])
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["cross_seller"] == 1
-    assert "1 groups stand under several categories." in result.stderr
+    assert "1 of the groups under several categories." in result.stderr
     new = tmp_path / "new.jpg"
     new.write_bytes(EDITS["quality 50"](decode(photo(14))))
     result = runner.invoke(command, [str(shop.path), "--photo", str(new), "--json"])
