@@ -87,6 +87,5 @@ def _vectors(bundle: Bundle, catalog: Catalog, progress: Progress) -> Vectors:
         space=bundle.digest,
         progress=progress,
     )
-    photos = catalog.table(vectors.table_name(bundle.digest))
-    products, matrix = vectors.product_vectors(catalog, space=bundle.digest)
-    return Vectors(photos["image_id"].to_pylist(), vectors.to_matrix(photos["vector"]), products, matrix)
+    photos = vectors.photo_vectors(catalog, space=bundle.digest)
+    return Vectors(*photos, *vectors.product_vectors(catalog, space=bundle.digest))

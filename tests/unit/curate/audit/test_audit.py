@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.builders.bundles import tiny_bundle
 from tests.builders.troubled import quiet_rows, troubled_shop
 
 from catalens.cli.main import catalens
@@ -148,3 +149,14 @@ def test_the_verb_writes_page_and_figures_and_prints_them(shop: Catalog, tmp_pat
     assert values["duplicates"]["contradictory"] == 1
     assert "2 of 3 categories are ready" in done.stderr
     assert out.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_a_bundle_judges_labels_and_is_named(shop: Catalog, tmp_path: Path) -> None:
+    bundle = tiny_bundle(tmp_path / "tiny.bundle")
+    out = tmp_path / "b.html"
+    words = ["audit", str(shop.path), "--bundle", str(bundle.path), "--out", str(out), "--workers", "1", "--json"]
+    done = CliRunner().invoke(catalens, words)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["labels"]["judged_by"] == f"bundle {bundle.name}"
+    assert f"judged by bundle {bundle.name}" in out.read_text(encoding="utf-8")
+    assert [name for name in (shop.path / "tables").iterdir() if name.name.startswith("embeddings.")]
