@@ -39,8 +39,9 @@ class Rows:
         self.photos: dict[str, bytes] = {}
 
     def add(self, product: str, category: str, data: bytes, seller: str = "anna", part: str = "train") -> None:
-        self.photos[f"images/{product}.jpg"] = data
-        self.lines.append(f"{product},{product}.jpg,{category},{seller},{part}")
+        photo = f"{len(self.photos)}.jpg"
+        self.photos[f"images/{photo}"] = data
+        self.lines.append(f"{product},{photo},{category},{seller},{part}")
 
     def ingest(self, root: Path) -> Catalog:
         source = write(root / "dump", {"shop.csv": "\n".join(self.lines), **self.photos})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +34,8 @@ def steps(audit: Audit, catalog: Path) -> tuple[Step, ...]:
 def next_commands(audit: Audit, catalog: Path) -> tuple[str, ...]:
     """The commands of the steps, then what comes next in any case."""
     asked = [step.command for step in steps(audit, catalog) if step.command]
-    divided = [] if audit.leaks is not None else [f"catalens split {catalog} --together near"]
-    model = f"catalens train {catalog} {catalog.with_suffix('.run')}"
+    divided = [] if audit.leaks is not None else [_type("split", catalog, "--together", "near")]
+    model = _type("train", catalog, catalog.with_suffix(".run"))
     return tuple(dict.fromkeys([*asked, *divided, model]))
 
 
@@ -49,11 +50,11 @@ def _wrong(audit: Audit, catalog: Path) -> Iterator[Step]:
     if audit.strange:
         named = ", ".join(f"“{one.path}”" for one in audit.strange[:3])
         products = sum(one.products for one in audit.strange)
-        drops = " ".join(f"--drop '{one.id}'" for one in audit.strange[:3])
+        drops = [word for one in audit.strange for word in ("--drop", one.id)]
         yield Step(
             "bad",
             f"{_count(products, 'product is', 'products are')} filed where no kind of product is named: {named}.",
-            f"catalens taxonomy edit {catalog} {_beside(catalog, 'clean')} {drops}",
+            _type("taxonomy", "edit", catalog, _beside(catalog, "clean"), *drops),
         )
     if copies.contradictory:
         pictures = _count(copies.contradictory, "picture stands", "pictures stand")
@@ -63,7 +64,7 @@ def _wrong(audit: Audit, catalog: Path) -> Iterator[Step]:
         yield Step(
             "bad",
             f"{leaked} a copy in train: figures measured on them are too good.",
-            f"catalens split {catalog} --together near --anew",
+            _type("split", catalog, "--together", "near", "--anew"),
         )
     if copies.cross_seller:
         pictures = _count(copies.cross_seller, "picture is", "pictures are")
@@ -81,10 +82,11 @@ def _worth_a_look(audit: Audit, catalog: Path) -> Iterator[Step]:
         yield Step("doubt", f"{products} no category: nothing is learnt from them.")
     small = audit.verdicts["too few"] + audit.verdicts["no diversity"]
     if small:
+        merge = ("--min-products", FEW_BELOW, "--small-categories", "merge")
         yield Step(
             "doubt",
             f"{_count(small, 'category has', 'categories have')} too few different photos, of {len(sizes.filled):,}.",
-            f"catalens clean {catalog} {_beside(catalog, 'clean')} --min-products {FEW_BELOW} --small-categories merge",
+            _type("clean", catalog, _beside(catalog, "clean"), *merge),
         )
     if audit.doubtful:
         products = _count(audit.doubtful, "product looks", "products look")
@@ -97,8 +99,13 @@ def _worth_a_look(audit: Audit, catalog: Path) -> Iterator[Step]:
         yield Step(
             "doubt",
             f"The largest category has {sizes.imbalance.ratio:,.0f} times the products of the smallest.",
-            f"catalens sample {catalog} {_beside(catalog, 'capped')} --cap {CAP}",
+            _type("sample", catalog, _beside(catalog, "capped"), "--cap", CAP),
         )
+
+
+def _type(*words: object) -> str:
+    """A command line as it is typed, whatever signs a category's id holds."""
+    return shlex.join(["catalens", *map(str, words)])
 
 
 def _count(number: int, one: str, several: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from tests.builders.bundles import tiny_bundle
-from tests.builders.troubled import quiet_rows, troubled_shop
+from tests.builders.troubled import jpeg, quiet_rows, scene, troubled_shop
 
 from catalens.cli.main import catalens
 from catalens.core.catalog import Catalog
@@ -97,7 +98,7 @@ def test_steps_say_what_was_found_the_worst_first(audit: Audit, shop: Catalog) -
 
 def test_every_suggested_command_exists(audit: Audit, shop: Catalog) -> None:
     for line in next_commands(audit, shop.path):
-        verb, *arguments = line.split()[1:]
+        verb, *arguments = shlex.split(line)[1:]
         options = [word for word in arguments if word.startswith("--")]
         below = [word for word in arguments[:1] if verb == "taxonomy"]
         told = CliRunner().invoke(catalens, [verb, *below, "--help"]).output
@@ -160,3 +161,21 @@ def test_a_bundle_judges_labels_and_is_named(shop: Catalog, tmp_path: Path) -> N
     assert json.loads(done.stdout)["labels"]["judged_by"] == f"bundle {bundle.name}"
     assert f"judged by bundle {bundle.name}" in out.read_text(encoding="utf-8")
     assert [name for name in (shop.path / "tables").iterdir() if name.name.startswith("embeddings.")]
+
+
+def test_signs_in_names_are_neither_markup_nor_shell(tmp_path: Path) -> None:
+    rows = quiet_rows()
+    rows.add("<script>alert(1)</script>", "Kitchen > Cup & <svg/onload=x", jpeg(scene(70)), seller="<img src=x>")
+    rows.add("other's", "Other; rm -rf $HOME", jpeg(scene(71)))
+    catalog = rows.ingest(tmp_path / "it's a shop")
+    assert len(catalog.products) == 62
+    audit = run(catalog, AuditSettings(workers=1))
+    html = page(audit, catalog)
+    assert "<script" not in html
+    assert "<svg/onload" not in html
+    assert "<img src=x" not in html
+    assert "Cup &amp; &lt;svg/onload=x" in html
+    for line in next_commands(audit, catalog.path):
+        assert str(catalog.path) in shlex.split(line)
+    edits = [shlex.split(line) for line in next_commands(audit, catalog.path) if " taxonomy " in line]
+    assert [words[-2:] for words in edits] == [["--drop", "Other; rm -rf $HOME"]]
