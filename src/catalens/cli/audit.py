@@ -50,6 +50,11 @@ def command(
     from catalens.curate.audit.settings import AuditSettings
     from catalens.curate.audit.steps import next_commands, steps
 
+    if catalog.name in ("", ".."):
+        catalog = catalog.resolve()  # the page is called by its name
+    page = out if out is not None else catalog.with_name(f"{catalog.stem}.audit.html")
+    if page.suffix.lower() == ".json":
+        raise click.BadParameter("is the page; its figures go beside it under the same name in .json", param_hint="--out")
     chosen = settings(AuditSettings, "audit", config, assignments, {"workers": workers})
     shop = Catalog(catalog)
     judge = Bundle(bundle) if bundle is not None else None
@@ -59,7 +64,6 @@ def command(
         else:
             name = f"bundle {judge.name}"
             found = run(shop, chosen, vectors=_vectors(judge, shop, progress), judged_by=name, progress=progress)
-    page = out if out is not None else catalog.with_name(f"{catalog.stem}.audit.html")
     write(page, found, shop)
     values = found.to_json()
     write_json(values, page.with_suffix(".json"))

@@ -79,7 +79,7 @@ def image(data: bytes, alt: str) -> str:
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=80)
     content = base64.b64encode(buffer.getvalue()).decode()
-    return f'<img loading="lazy" alt="{escape(alt, quote=True)}" src="data:image/jpeg;base64,{content}">'
+    return f'<img decoding="async" alt="{escape(alt, quote=True)}" src="data:image/jpeg;base64,{content}">'
 
 
 def _photo(one: Shown) -> str:
@@ -102,6 +102,11 @@ def share(value: float | None) -> str:
 def times(count: int) -> str:
     """1 -> "once", 3 -> "3 times"."""
     return "once" if count == 1 else f"{count:,} times"
+
+
+def counted(count: int, what: str) -> str:
+    """1 -> "1 photo", 3000 -> "3,000 photos"."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def reading(words: str) -> str:

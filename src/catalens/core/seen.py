@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from types import TracebackType
 
@@ -33,8 +34,11 @@ class SeenIds:
         return self._ids.execute("SELECT 1 FROM seen WHERE id = ?", (_key(text),)).fetchone() is not None
 
     def add(self, text: str) -> bool:
-        """False if it was there already."""
-        added = self._ids.execute("INSERT OR IGNORE INTO seen VALUES (?)", (_key(text),)).rowcount == 1
+        """False if it was there already.  Raises OSError where the temporary file has no room."""
+        try:
+            added = self._ids.execute("INSERT OR IGNORE INTO seen VALUES (?)", (_key(text),)).rowcount == 1
+        except sqlite3.OperationalError as error:
+            raise OSError(errno.ENOSPC, f"the folder for temporary files has no room ({error})") from None
         self._count += added
         return added
 

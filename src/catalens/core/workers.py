@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -19,6 +20,7 @@ def worker_pool(workers: int, start: Callable[..., object] | None = None, *given
 
 
 def _begin(start: Callable[..., object] | None, given: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of them; the parent ends its workers in order
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if start is not None:
         start(*given)

@@ -274,6 +274,8 @@ def _ids(partial: Path, size: int) -> Iterator[str]:
 
 def _noted(path: Path, begun: Noted, size: int) -> Noted:
     """What an earlier run left, of the same bundle and dump; `begun` if it left nothing that counts."""
+    if not size:
+        return begun  # a note whose lines have got their name already
     try:
         noted = Noted.model_validate_json(path.read_bytes())
     except FileNotFoundError:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import errno
 import tracemalloc
+
+import pytest
 
 from catalens.core.seen import SeenIds
 
@@ -25,3 +28,12 @@ def test_ids_do_not_stay_in_memory() -> None:
         tracemalloc.stop()
         assert len(seen) == 20_000
     assert held < 100_000  # a set of them takes two million bytes
+
+
+def test_a_full_disk_is_an_error_of_the_system() -> None:
+    with SeenIds() as seen:
+        seen._ids.execute("PRAGMA max_page_count = 2")
+        with pytest.raises(OSError, match="temporary files has no room") as caught:
+            for number in range(2000):
+                seen.add(f"product {number}")
+        assert caught.value.errno == errno.ENOSPC

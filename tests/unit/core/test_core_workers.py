@@ -9,6 +9,7 @@ import sys
 import time
 
 import psutil
+import pytest
 
 from catalens.core.workers import worker_pool
 
@@ -21,6 +22,18 @@ if __name__ == "__main__":
     pool = worker_pool(2)
     print(pool.submit(abs, -1).result(), flush=True)
     time.sleep(60)
+"""
+
+STOPPED = """
+import time
+from catalens.core.workers import worker_pool
+if __name__ == "__main__":
+    try:
+        with worker_pool(2) as pool:
+            print(max(pool.map(abs, [-1] * 20)), flush=True)
+            time.sleep(60)
+    except KeyboardInterrupt:
+        print("stopped")
 """
 
 
@@ -43,3 +56,15 @@ def test_workers_of_a_killed_process_end() -> None:
     while any(worker.is_running() for worker in workers) and time.monotonic() < waited:
         time.sleep(0.05)
     assert [worker.pid for worker in workers if worker.is_running()] == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C reaches processes in another way there")
+def test_ctrl_c_ends_the_parent_and_its_workers_without_a_word_of_theirs() -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", STOPPED], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == "1\n"
+    os.killpg(parent.pid, signal.SIGINT)
+    out, err = parent.communicate(timeout=20)
+    assert (parent.returncode, out, err) == (0, "stopped\n", "")

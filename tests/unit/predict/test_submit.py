@@ -209,6 +209,18 @@ def test_a_finished_file_is_replaced_only_if_told_to(predictor: Predictor, tmp_p
     assert len(lines(out)) == 13
 
 
+def test_a_note_that_outlived_its_lines_is_no_obstacle(
+    predictor: Predictor, tmp_path: Path, small_steps: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between giving the file its name and deleting the note."""
+    out = tmp_path / "out.csv"
+    begun(predictor, out, monkeypatch)
+    (tmp_path / "out.csv.partial").replace(out)
+    submit(predictor, dump_of(ROWS), out, overwrite=True)
+    assert len(lines(out)) == 13
+    assert [file.name for file in tmp_path.iterdir()] == ["out.csv"]
+
+
 def test_two_processes_do_not_write_one_file(predictor: Predictor, tmp_path: Path) -> None:
     pytest.importorskip("fcntl")
     held = lock(tmp_path / "out.csv.partial")

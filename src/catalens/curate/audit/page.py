@@ -10,7 +10,7 @@ from catalens import __version__
 from catalens.core import page as core_page
 from catalens.core.catalog import Catalog
 from catalens.core.durable import replacing
-from catalens.core.page import commands, tiles
+from catalens.core.page import commands, counted, tiles
 from catalens.curate.audit import copies, photo_sections, photos, sections
 from catalens.curate.audit.pictures import Pictures
 from catalens.curate.audit.run import Audit
@@ -62,21 +62,19 @@ def heading(audit: Audit) -> str:
     filled = len(audit.sizes.filled)
     if not filled:
         return "No product has a category: there is nothing to learn yet."
+    if filled == 1:
+        return f"The only category is {'' if ready else 'not '}ready to be learnt."
     if ready == filled:
-        return (
-            f"All {filled:,} categories are ready to be learnt."
-            if filled > 1
-            else "The category is ready to be learnt."
-        )
-    return f"{ready:,} of {filled:,} categories are ready to be learnt."
+        return f"All {filled:,} categories are ready to be learnt."
+    return f"{ready:,} of {filled:,} categories {'is' if ready == 1 else 'are'} ready to be learnt."
 
 
 def _figures(audit: Audit) -> list[tuple[str, str]]:
-    leak = (f"{audit.leaked:,}", "products that leak into train") if audit.leaks else ("–", "not divided yet")
+    leak = (f"{audit.leaked:,}", "products with a copy in train") if audit.leaks else ("–", "not divided yet")
     wrong = audit.doubtful
     labels = ("–", "no judge of labels") if wrong is None else (f"{wrong:,}", "labels that look wrong")
     return [
-        (f"{audit.sizes.products:,}", f"products, {audit.sizes.photos:,} photos"),
+        (f"{audit.sizes.products:,}", f"products, with {counted(audit.sizes.photos, 'photo')}"),
         (f"{len(audit.sizes.filled):,}", "categories with products"),
         (f"{audit.copied:,}", "photos that have a copy"),
         leak,

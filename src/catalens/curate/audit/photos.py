@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from catalens.core.page import bars, card, photos, reading, share
+from catalens.core.page import bars, card, counted, photos, reading, share
 from catalens.core.quality import FLAGS
 from catalens.curate.audit.pictures import Pictures
 from catalens.curate.quality import QualityReport
@@ -32,11 +32,12 @@ MEANING = {
 def section(found: QualityReport, pictures: Pictures) -> str:
     """How many photos have each flag, and the worst of them."""
     if not found.counts:
-        return card(f"<p>None of the {found.photos:,} different photos has a finding.</p>")
+        return card(f"<p>Nothing was found in {counted(found.photos, 'different photo')}.</p>")
     rows = [(flag, float(count), f"{count:,}") for flag, count in found.counts.items()]
     shown = "".join(_flag(flag, found, pictures) for flag in found.counts)
     intro = (
-        f"{found.flagged:,} of {found.photos:,} different photos have a finding. A finding is a reason to look, "
+        f"{found.flagged:,} of {counted(found.photos, 'different photo')} {'has' if found.flagged == 1 else 'have'} a "
+        "finding. A finding is a reason to look, "
         "not a verdict: each has its score in tables/quality.parquet."
     )
     return card(bars(rows)) + reading(intro) + shown
@@ -49,5 +50,5 @@ def _flag(flag: str, found: QualityReport, pictures: Pictures) -> str:
         for one in found.worst[flag][:SHOWN]
     ]
     count = found.counts[flag]
-    title = f"{flag}: {count:,} photo{'s' if count > 1 else ''} ({share(count / found.photos)})"
+    title = f"{flag}: {counted(count, 'photo')} ({share(count / found.photos)})"
     return f"<h3>{escape(title)}</h3>{reading(MEANING[flag])}{photos(shown)}"

@@ -21,8 +21,8 @@ Verdict = Literal["no product", "empty", "too few", "no diversity", "enough", "e
 ADVICE: dict[Verdict, str] = {
     "no product": "its name is no kind of product: drop it, or sort what is in it by hand",
     "empty": "no product is filed here: leave it out, or collect some",
-    "too few": f"below {FEW_BELOW} different photos: collect more, or merge it into its neighbour",
-    "no diversity": "most photos repeat others: collect other products, sellers and angles, not more of the same",
+    "too few": f"below {FEW_BELOW} photos: collect more, or merge it into its neighbour",
+    "no diversity": "too many photos repeat others: collect other products, sellers and angles, not more of the same",
     "enough": "can be learnt; more different photos still help",
     "excellent": "nothing to do",
 }

@@ -44,9 +44,10 @@ class Vectors:
 
 @dataclass(frozen=True, slots=True)
 class StrangeName:
-    """A category whose name is no kind of product, why, and how many products are filed under it."""
+    """A category whose name is no kind of product, why, how many products are filed under it, and what is `above`."""
 
     id: str
+    above: tuple[str, ...]
     path: str
     reason: str
     products: int
@@ -163,8 +164,15 @@ def _strange(catalog: Catalog) -> tuple[StrangeName, ...]:
     for leaf, number in Counter(catalog.categories.values()).items():
         under.update(dict.fromkeys(catalog.taxonomy.path(leaf), number) if leaf is not None else {})
     found = [(one, under[one.category_id]) for one in suspicious_names(catalog.taxonomy) if under[one.category_id]]
+    taxonomy = catalog.taxonomy
     return tuple(
-        StrangeName(one.category_id, SEPARATOR.join(catalog.taxonomy.path_names(one.category_id)), one.reason, products)
+        StrangeName(
+            id=one.category_id,
+            above=tuple(taxonomy.path(one.category_id))[:-1],
+            path=SEPARATOR.join(taxonomy.path_names(one.category_id)),
+            reason=one.reason,
+            products=products,
+        )
         for one, products in found
     )
 

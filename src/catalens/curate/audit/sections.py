@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import get_args
 
-from catalens.core.page import bars, card, reading, share, table, two
+from catalens.core.page import bars, card, counted, reading, share, table, two
 from catalens.core.plots import Line, log_axis, plot
 from catalens.core.tail import FEW_BELOW, MANY_ABOVE
 from catalens.curate.audit.readiness import ADVICE, Readiness, Verdict
@@ -63,14 +63,14 @@ def spread(found: Sizes) -> str:
     figures = [
         ["largest category is", f"{uneven.ratio:,.0f} times the smallest"],
         ["Gini coefficient", f"{uneven.gini:.2f}"],
-        ["as uneven as", f"{uneven.effective:,.1f} equal categories"],
+        ["amounts to", f"{uneven.effective:,.1f} equal categories"],
         ["largest tenth holds", share(uneven.top_tenth)],
     ]
     return (
         two(
             curve
             + reading(
-                "Every step is ten times. A straight fall is a long tail: a model sees the left end all day, and the "
+                "Each line across is ten times the one below it. A straight fall is a long tail: a model sees the left end all day, and the "
                 "right end hardly ever."
             ),
             bars(bands)
@@ -83,7 +83,9 @@ def spread(found: Sizes) -> str:
 
 
 def readiness(judged: Sequence[Readiness]) -> str:
-    """A verdict a category, those that need something first."""
+    """A verdict a category, those that need something first; nothing where there are no categories."""
+    if not judged:
+        return ""
     counts = Counter(one.verdict for one in judged)
     verdicts = [(name, float(counts[name]), f"{counts[name]:,}") for name in get_args(Verdict) if counts[name]]
     advice = [[f'<b class="{CLASSES[name]}">{name}</b>', escape(ADVICE[name])] for name, _, _ in verdicts]
@@ -98,10 +100,10 @@ def readiness(judged: Sequence[Readiness]) -> str:
         ]
         for one in needing[:SHOWN]
     ]
-    more = f" The {len(needing) - SHOWN:,} others are in the JSON file." if len(needing) > SHOWN else ""
+    more = f" Shown: {SHOWN} of {len(needing):,}; all are in the JSON file." if len(needing) > SHOWN else ""
     return two(bars(verdicts), table(["verdict", "what it means"], advice, words=(0, 1))) + (
         card(table(["category", "products", "photos", "different", "verdict"], rows, words=(0, 4)))
-        + reading(f"“Different” counts copies once and near-identical shots a tenth.{more}")
+        + reading(f"“Different” counts copies once and further near-identical shots a tenth each.{more}")
         if rows
         else ""
     )
@@ -112,7 +114,7 @@ def set_aside(
 ) -> str:
     """What the ingest could not use, and what it noted, with a few places each."""
     if not causes and not notes:
-        return card(f"<p>Nothing: every one of the {rows_read:,} rows read is in the catalog.</p>")
+        return card(f"<p>Nothing: all of {counted(rows_read, 'row')} read is in the catalog.</p>")
     rows = [
         [escape(cause), kind, f"{count:,}", escape(", ".join(examples.get(cause, ())[:3]))]
         for kind, counts in (("set aside", causes), ("noted", notes))

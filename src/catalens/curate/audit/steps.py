@@ -32,8 +32,10 @@ def steps(audit: Audit, catalog: Path) -> tuple[Step, ...]:
 
 
 def next_commands(audit: Audit, catalog: Path) -> tuple[str, ...]:
-    """The commands of the steps, then what comes next in any case."""
+    """The commands of the steps, then what comes next in any case; a model needs categories."""
     asked = [step.command for step in steps(audit, catalog) if step.command]
+    if not audit.sizes.filled:
+        return tuple(asked)
     divided = [] if audit.leaks is not None else [_type("split", catalog, "--together", "near")]
     model = _type("train", catalog, catalog.with_suffix(".run"))
     return tuple(dict.fromkeys([*asked, *divided, model]))

@@ -85,7 +85,7 @@ class Judges:
         except BrokenProcessPool:
             what = "a process that decodes photos was ended from outside; is the memory too small?"
             advice = "what was read is kept: run it again, with --set ingest.workers=1 to need less"
-            raise SourceError(f"{what}  {advice}") from None
+            raise SourceError(f"{what} {advice}") from None
 
 
 def _judge(name: str, data: bytes, max_pixels: int) -> Verdict:

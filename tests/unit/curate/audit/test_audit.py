@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from tests.builders.bundles import tiny_bundle
-from tests.builders.troubled import jpeg, quiet_rows, scene, troubled_shop
+from tests.builders.troubled import Rows, jpeg, quiet_rows, scene, troubled_shop
 
 from catalens.cli.main import catalens
 from catalens.core.catalog import Catalog
@@ -179,3 +179,14 @@ def test_signs_in_names_are_neither_markup_nor_shell(tmp_path: Path) -> None:
         assert str(catalog.path) in shlex.split(line)
     edits = [shlex.split(line) for line in next_commands(audit, catalog.path) if " taxonomy " in line]
     assert [words[-2:] for words in edits] == [["--drop", "Other; rm -rf $HOME"]]
+
+
+def test_without_categories_nothing_is_suggested_to_be_learnt(tmp_path: Path) -> None:
+    rows = Rows()
+    for number in range(3):
+        rows.add(f"p{number}", "", jpeg(scene(number)))
+    catalog = rows.ingest(tmp_path)
+    audit = run(catalog, AuditSettings(workers=1))
+    assert heading(audit) == "No product has a category: there is nothing to learn yet."
+    assert next_commands(audit, catalog.path) == ()
+    assert "3 products have no category" in page(audit, catalog)
