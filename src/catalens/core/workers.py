@@ -8,10 +8,31 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
+
+class _Worker(SpawnProcess):
+    """Deaf to Ctrl-C, which the terminal sends to all processes at once: their parent ends them, in order."""
+
+    def start(self) -> None:
+        mask = getattr(signal, "pthread_sigmask", None)
+        if mask is None:  # Windows
+            super().start()
+            return
+        before = mask(signal.SIG_BLOCK, {signal.SIGINT})  # the new process begins with the same mask
+        try:
+            super().start()
+        finally:
+            mask(signal.SIG_SETMASK, before)
+
+
+class _Spawn(SpawnContext):
+    Process = _Worker
+
+
 # spawned: the process may hold threads, which a fork would leave locked
-SPAWN = multiprocessing.get_context("spawn")
+SPAWN = _Spawn()
 
 
 def worker_pool(workers: int, start: Callable[..., object] | None = None, *given: Any) -> ProcessPoolExecutor:
@@ -20,7 +41,7 @@ def worker_pool(workers: int, start: Callable[..., object] | None = None, *given
 
 
 def _begin(start: Callable[..., object] | None, given: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of them; the parent ends its workers in order
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where there are no masks
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if start is not None:
         start(*given)

@@ -258,7 +258,11 @@ def _answers(
 
 def _lines(rows: Iterable[tuple[str, str]]) -> bytes:
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    plain = csv.writer(text, lineterminator="\n")
+    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in rows:
+        # the module quotes a "\r" only where it ends lines, yet takes it for an end wherever it reads one
+        (quoted if "\r" in row[0] else plain).writerow(row)
     return text.getvalue().encode("utf-8", "backslashreplace")
 
 

@@ -34,6 +34,5 @@ def test_a_full_disk_is_an_error_of_the_system() -> None:
     with SeenIds() as seen:
         seen._ids.execute("PRAGMA max_page_count = 2")
         with pytest.raises(OSError, match="temporary files has no room") as caught:
-            for number in range(2000):
-                seen.add(f"product {number}")
+            [seen.add(f"product {number}") for number in range(2000)]
         assert caught.value.errno == errno.ENOSPC

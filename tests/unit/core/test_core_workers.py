@@ -60,9 +60,9 @@ def test_workers_of_a_killed_process_end() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C reaches processes in another way there")
 def test_ctrl_c_ends_the_parent_and_its_workers_without_a_word_of_theirs() -> None:
-    parent = subprocess.Popen(
-        [sys.executable, "-c", STOPPED], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+    asked = [sys.executable, "-c", STOPPED]
+    pipe = subprocess.PIPE
+    parent = subprocess.Popen(asked, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
     assert parent.stdout is not None
     assert parent.stdout.readline() == "1\n"
     os.killpg(parent.pid, signal.SIGINT)

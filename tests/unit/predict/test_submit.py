@@ -159,6 +159,14 @@ def begun(predictor: Predictor, out: Path, monkeypatch: pytest.MonkeyPatch) -> P
     return out.with_name(f"{out.name}.partial.json")
 
 
+def test_ids_are_read_back_as_they_were_written(tmp_path: Path) -> None:
+    """Else a product would have a second line after a kill."""
+    ids = ["p1", "a\rb", "\r\n", "c\nd", 'e"f', "g,h", "", " "]
+    data = module._lines([module.HEADER, *((product, "boot") for product in ids)])
+    (tmp_path / "out.csv.partial").write_bytes(data)
+    assert list(module._ids(tmp_path / "out.csv.partial", len(data))) == ids
+
+
 def test_another_dump_is_not_mixed_in(
     predictor: Predictor, tmp_path: Path, small_steps: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
