@@ -54,7 +54,9 @@ def command(
         catalog = catalog.resolve()  # the page is called by its name
     page = out if out is not None else catalog.with_name(f"{catalog.stem}.audit.html")
     if page.suffix.lower() == ".json":
-        raise click.BadParameter("is the page; its figures go beside it under the same name in .json", param_hint="--out")
+        raise click.BadParameter(
+            "is the page; its figures go beside it under the same name in .json", param_hint="--out"
+        )
     chosen = settings(AuditSettings, "audit", config, assignments, {"workers": workers})
     shop = Catalog(catalog)
     judge = Bundle(bundle) if bundle is not None else None
@@ -70,7 +72,7 @@ def command(
     if as_json:
         emit(values)
     say(heading(found))
-    for step in steps(found, catalog):
+    for step in steps(found):
         click.secho(f"  {step.words}", fg={"bad": "red", "doubt": "yellow", "good": "green"}[step.weight], err=True)
     say(f"page: {page}")
     for line in next_commands(found, catalog):

@@ -50,7 +50,7 @@ def page(audit: Audit, catalog: Catalog) -> str:
     return core_page.page(
         f"Audit of {audit.name}",
         heading=heading(audit),
-        lead=tiles(_figures(audit)) + _list(steps(audit, catalog.path)),
+        lead=tiles(_figures(audit)) + _list(steps(audit)),
         sections=parts,
         footer=footer,
     )

@@ -70,8 +70,8 @@ def spread(found: Sizes) -> str:
         two(
             curve
             + reading(
-                "Each line across is ten times the one below it. A straight fall is a long tail: a model sees the left end all day, and the "
-                "right end hardly ever."
+                "Each line across is ten times the one below it. A straight fall is a long tail: a model sees the left "
+                "end all day, and the right end hardly ever."
             ),
             bars(bands)
             + table(["", ""], figures)
