@@ -13,7 +13,7 @@ from catalens.core.seen import SeenIds
 from catalens.curate.categories.clean_settings import IngestCleanSettings
 from catalens.curate.making.check import CheckedRow, checked
 from catalens.curate.making.finish import IngestReport, finish, report, tidy
-from catalens.curate.making.journal import Journal, Part
+from catalens.curate.making.journal import FINGERPRINT, Journal, Part
 from catalens.curate.sources import open_source
 from catalens.curate.sources.protocol import IngestSettings, Note, Source, Unusable, storable
 
@@ -46,7 +46,7 @@ def run(source: Path, catalog: Path, settings: IngestSettings, *, progress: Prog
 def reading_key(name: str, reader: Source, settings: IngestSettings) -> dict[str, Any]:
     """What was read and how, as JSON: another dump or other settings give another key."""
     content = settings.model_dump(mode="json", exclude=_NOT_CONTENT)
-    return {"format": name, "source fingerprint": reader.fingerprint, **content}
+    return {"format": name, FINGERPRINT: reader.fingerprint, **content}
 
 
 def read_parts(reader: Source, journal: Journal, settings: IngestSettings, progress: Progress = silent) -> None:

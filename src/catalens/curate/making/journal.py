@@ -26,6 +26,7 @@ from catalens.curate.sources.protocol import Note, Unusable
 SCHEMAS = {"products": PRODUCTS, "images": IMAGES, "findings": TABLES["findings"]}
 PART_ROWS = 65_536  # a part also ends here, so that a dump of rows without photos is held in bounded memory
 LOCK = "lock"
+FINGERPRINT = "source fingerprint"  # where a key says which dump it is
 AFRESH = "pass --restart to begin afresh"
 
 
@@ -206,6 +207,8 @@ class Journal:
         for name in sorted(begun.keys() | key.keys()):
             if begun.get(name) != key.get(name):
                 message = f"this ingest was begun with {name} {begun.get(name)!r}, now it is {key.get(name)!r}"
+                if name == FINGERPRINT:
+                    message = "the dump has changed since this ingest was begun"
                 raise CatalogError(f"{message}; finish it as it was begun, or {AFRESH}", source=str(file), key=name)
 
     def _delete_unsealed(self) -> None:
