@@ -94,7 +94,7 @@ def groups_of(catalog: Catalog, kind: str) -> dict[str, int]:
 
     Raises CatalogError if `catalens duplicates` was not run on this catalog.
     """
-    if not is_marked(catalog.path / "tables" / f"{TABLE}.parquet", _made_by(catalog)):
+    if not is_marked(catalog.path / "tables" / f"{TABLE}.parquet", made_by(catalog)):
         raise CatalogError(
             f"has no table {TABLE!r} of its photos as they are; run `catalens duplicates {catalog.path}` first",
             source=str(catalog.path),
@@ -188,8 +188,9 @@ def _marks(
         digest = hashlib.sha256("\n".join(vectors[0]).encode())
         digest.update(np.ascontiguousarray(vectors[1]).data)
         made_with = digest.hexdigest()
-    return {**_made_by(catalog), "settings": json.dumps(chosen), "vectors": made_with}
+    return {**made_by(catalog), "settings": json.dumps(chosen), "vectors": made_with}
 
 
-def _made_by(catalog: Catalog) -> dict[str, str]:
+def made_by(catalog: Catalog) -> dict[str, str]:
+    """What the metadata of the table `duplicates` says where it is of this catalog and this version."""
     return {"catalog": catalog.digest, "version": f"{VERSION} of hashes {HashMeasure.version}"}

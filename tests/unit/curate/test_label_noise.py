@@ -14,6 +14,7 @@ from catalens.core.catalog import Catalog, write_parquet
 from catalens.core.config import load
 from catalens.core.errors import ConfigError
 from catalens.curate import label_noise
+from catalens.curate.duplicates import made_by
 from catalens.curate.label_noise import LabelNoiseSettings, run
 
 LEAVES = ("mug", "plate", "lamp", "sofa")
@@ -119,7 +120,7 @@ def test_near_copies_stay_in_one_fold_where_they_are_known(tmp_path: Path):
     catalog = shop(tmp_path, {})
     lamps = [row for row in catalog.images.to_pylist() if int(row["product_id"][1:]) % 4 == 2]
     rows = [{"kind": "near", "group": 0, "image_id": row["image_id"], "product_id": row["product_id"]} for row in lamps]
-    table = pa.Table.from_pylist(rows).replace_schema_metadata({"catalog": catalog.digest})
+    table = pa.Table.from_pylist(rows).replace_schema_metadata(made_by(catalog))
     catalog.write_table("duplicates", table)
     assert run(catalog, workers=1).not_judged == {"lamp": 30}
 

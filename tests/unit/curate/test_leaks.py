@@ -14,6 +14,7 @@ from tests.builders.split_catalogs import catalog_of, product
 from catalens.cli.split import command
 from catalens.core.catalog import Catalog
 from catalens.core.errors import CatalogError
+from catalens.curate.duplicates import made_by
 from catalens.curate.leaks import audit
 from catalens.curate.split import SplitSettings, run
 
@@ -35,7 +36,7 @@ def with_duplicates(folder: Path) -> Catalog:
     rows = [("near", 0, "3", "t3"), ("near", 0, "8", "e2"), ("near", 0, "7", "e1")]
     rows += [("pixel", 0, "3", "t3"), ("pixel", 0, "7", "e1"), ("near", 1, "6", "v3"), ("near", 1, "9", "v3")]
     columns = dict(zip(("kind", "group", "image_id", "product_id"), zip(*rows, strict=True), strict=True))
-    catalog.write_table("duplicates", pa.table(columns).replace_schema_metadata({"catalog": catalog.digest}))
+    catalog.write_table("duplicates", pa.table(columns).replace_schema_metadata(made_by(catalog)))
     return catalog
 
 

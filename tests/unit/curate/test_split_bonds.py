@@ -16,6 +16,7 @@ from catalens.cli.split import command
 from catalens.core.catalog import Catalog
 from catalens.core.config import load
 from catalens.core.errors import CatalogError, ConfigError
+from catalens.curate.duplicates import made_by
 from catalens.curate.parts.bonds import bond, bond_of_rows
 from catalens.curate.parts.grouping import connect
 from catalens.curate.split import SplitSettings, run
@@ -51,7 +52,7 @@ def write_duplicates(catalog: Catalog, rows: list[tuple[str, int, str, str]]) ->
     """Rows of (kind, group, image_id, product_id)."""
     columns = zip(*rows, strict=True)
     table = pa.table(dict(zip(("kind", "group", "image_id", "product_id"), columns, strict=True)))
-    catalog.write_table("duplicates", table.replace_schema_metadata({"catalog": catalog.digest}))
+    catalog.write_table("duplicates", table.replace_schema_metadata(made_by(catalog)))
 
 
 def test_sellers_stay_together_and_shares_hold_in_every_leaf(tmp_path: Path):
