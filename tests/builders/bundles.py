@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from catalens.core.bundle import Bundle, write_bundle
+from catalens.core.fusion import Fusion
 from catalens.core.preprocess import Preprocess
 from catalens.core.promise import LevelRule, Promise
 from catalens.core.taxonomy import Taxonomy
@@ -42,6 +43,7 @@ def tiny_bundle(
     promises: Sequence[Promise] | None = None,
     name: str = "tiny",
     training: dict[str, Any] | None = None,
+    fusion: Fusion | None = None,
 ) -> Bundle:
     """A bundle at `folder` whose classes are the colours of `colour_of`; `size` is a multiple of 4.
 
@@ -53,18 +55,26 @@ def tiny_bundle(
     def fill(partial: Path) -> dict[str, Any]:
         onnx.save(colour_graph(taxonomy, size), partial / "model.onnx")
         taxonomy.write(partial / "taxonomy.parquet")
+        together = fusion or Fusion()
+        together.write(partial)
         return {
             "name": name,
             "preprocess": Preprocess(size=size).to_json(),
             "taxonomy_digest": taxonomy.digest,
             "classes": len(taxonomy.leaves),
             "embedding_dim": 3 * GRID * GRID + 1,
+            "fusion": together.kind,
             "promises": [promise.to_json() for promise in promises],
             "catalog_digest": "0" * 64,
             "training": training or {},
         }
 
     return write_bundle(folder, fill)
+
+
+def brightness_gate(strength: float = 20.0) -> Fusion:
+    """Dark photos count next to nothing beside bright ones: a gate over the tiny bundle's embedding."""
+    return Fusion("gated", np.append(np.full(3 * GRID * GRID, strength), 0.0).astype(np.float32))
 
 
 def default_promises(taxonomy: Taxonomy) -> tuple[Promise, ...]:

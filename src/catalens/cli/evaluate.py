@@ -71,6 +71,7 @@ def command(
         taxonomy,
         temperature=opened.manifest.temperature,
         promises=opened.promises,
+        fusion=opened.fusion,
         train_counts=trained.get("train_counts"),
         digests={"bundle": opened.digest, "catalog": shop.digest},
     )
@@ -111,6 +112,7 @@ def _show(evaluation: Evaluation, part: str, unreadable: int) -> None:
             ("mean recall of categories", _percent(evaluation.macro_recall)),
             *[(f"top-1, {level['level']}", _percent(level["top1"])) for level in evaluation.levels],
             ("top-1 of single photos", _percent(evaluation.per_image["top1"])),
+            *_several(evaluation),
             *[
                 (f"top-1, {words} ({shots.categories:,} categories)", _percent(shots.top1))
                 for shots, words in (
@@ -155,6 +157,17 @@ def _show(evaluation: Evaluation, part: str, unreadable: int) -> None:
             for row in evaluation.confusions[:SHOWN]
         ],
     )
+
+
+def _several(evaluation: Evaluation) -> list[tuple[str, str]]:
+    """The products with more than one photo, and what another way to put photos together buys."""
+    several = evaluation.several
+    if not several["products"]:
+        return []
+    rows = [(f"top-1, {several['products']:,} products with several photos", _percent(several["top1"]))]
+    if evaluation.fusion != "mean":
+        rows.append((f"  the same by the mean instead of {evaluation.fusion!r}", _percent(several["mean_top1"])))
+    return rows
 
 
 def _table(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

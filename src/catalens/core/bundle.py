@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict
 
 from catalens.core.durable import replacing_folder
 from catalens.core.errors import BundleCorrupt, BundleError, BundleIncompatible, ConfigError, PromiseError
+from catalens.core.fusion import FILE as FUSION
+from catalens.core.fusion import Kind, read_fusion
 from catalens.core.manifest import file_digest, parse, read_values, verify_files
 from catalens.core.preprocess import Preprocess
 from catalens.core.promise import Promise
@@ -44,6 +46,7 @@ class Manifest(BaseModel):
     classes: int
     embedding_dim: int
     heads: list[str] = ["category"]
+    fusion: Kind = "mean"  # how a product's photos are put together
     temperature: float = 1.0
     promises: list[dict[str, Any]] = []
     open_world: dict[str, Any] | None = None
@@ -73,6 +76,9 @@ class Bundle:
                 f"expected {self.manifest.classes} classes, the taxonomy has {len(self.taxonomy.leaves)}",
                 source=str(path),
             )
+        if self.manifest.fusion == "gated" and FUSION not in self.manifest.files:
+            raise BundleCorrupt(f"the manifest lists no {FUSION}", source=str(path / MANIFEST), key=FUSION)
+        self.fusion = read_fusion(self.manifest.fusion, path, dim=self.manifest.embedding_dim)
         self.promises = tuple(Promise.from_json(values) for values in self.manifest.promises)
 
     @property

@@ -33,6 +33,14 @@ def softmax(logits: npt.NDArray[np.floating], temperature: float = 1.0) -> npt.N
     return scaled
 
 
+def log_softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """float [N, C] -> float64 [N, C], the logarithms of `softmax`."""
+    shifted = np.asarray(logits, dtype=np.float64)
+    shifted = shifted - shifted.max(axis=1, keepdims=True)
+    sums: npt.NDArray[np.float64] = np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return shifted - sums
+
+
 def product_logits(
     product_ids: Sequence[str], logits: npt.NDArray[np.floating]
 ) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
@@ -41,12 +49,11 @@ def product_logits(
     The mean of log-probabilities, renormalised, is the softmax of the mean logits: the photos' log-sums are constants
     that cancel.  So averaging logits is the geometric mean of the photos' probabilities, at any temperature.
     """
-    ids, rows = _group(product_ids)
-    if len(rows) != len(logits):
-        raise ValueError(f"expected logits of shape [{len(rows)}, C], got {list(logits.shape)}")
-    order, counts = np.argsort(rows, kind="stable"), np.bincount(rows, minlength=len(ids))
-    sums = np.add.reduceat(logits[order], np.cumsum(counts) - counts, axis=0, dtype=np.float64)
-    return ids, sums / counts[:, None]
+    ids, order, starts = by_product(product_ids)
+    if len(order) != len(logits):
+        raise ValueError(f"expected logits of shape [{len(order)}, C], got {list(logits.shape)}")
+    sums = np.add.reduceat(logits[order], starts, axis=0, dtype=np.float64)
+    return ids, sums / np.diff([*starts, len(order)])[:, None]
 
 
 def product_embeddings(
@@ -58,7 +65,14 @@ def product_embeddings(
     return ids, (means / norms).astype(np.float32)
 
 
-def _group(product_ids: Sequence[str]) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+def by_product(
+    product_ids: Sequence[str],
+) -> tuple[tuple[str, ...], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The products of M photos: (P ids in first-seen order, `order` [M], `starts` [P]).
+
+    Rows taken in `order` stand product by product, and those of product p begin at `starts[p]`: what `reduceat` wants.
+    """
     place: dict[str, int] = {}
     rows = np.fromiter((place.setdefault(product, len(place)) for product in product_ids), np.int64, len(product_ids))
-    return tuple(place), rows
+    counts = np.bincount(rows, minlength=len(place))
+    return tuple(place), np.argsort(rows, kind="stable"), np.cumsum(counts) - counts

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from catalens.core.config import Settings
 from catalens.core.errors import CatalogError
+from catalens.core.fusion import Fusion
 from catalens.core.progress import Progress, silent
 from catalens.core.promise import Promise
 from catalens.core.scores import Scores
@@ -39,6 +40,8 @@ class EvaluateSettings(Settings):
 class Evaluation:
     """Figures per product unless said otherwise; shares are in [0, 1].  `to_json` is the form of `evaluate --json`.
 
+    `several` is of the products with more than one photo: how many, their top-1, and that which the plain mean of their
+    photos would give (`mean_top1`); `fusion` is what put the photos together.
     `outside` products have no category, or none that the model knows: they are in no other figure.  `many`, `medium`
     and `few` are None where the training counts are not known.
     """
@@ -51,6 +54,8 @@ class Evaluation:
     macro_recall: float
     levels: list[dict[str, Any]]
     per_image: dict[str, float]
+    several: dict[str, Any]
+    fusion: str
     temperature: float
     ece: float
     nll: float
@@ -84,13 +89,15 @@ def run(
     *,
     temperature: float,
     promises: Sequence[Promise] = (),
+    fusion: Fusion | None = None,
     train_counts: Mapping[str, int] | None = None,
     digests: Mapping[str, str] | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
     """Measure scores over photos of products whose category is known: `truth` maps product id -> leaf id.
 
-    `train_counts` maps leaf id -> products trained on; `digests` names what was measured and on what.
+    `train_counts` maps leaf id -> products trained on; `digests` names what was measured and on what;
+    `fusion` puts a product's photos together, the mean where it is None.
     Raises CatalogError if no product is of a category that the model knows.
     """
     leaf_index = taxonomy.leaf_index
@@ -103,7 +110,8 @@ def run(
             f"its categories are like {', '.join(taxonomy.leaves[:3])}"
         )
     image_top = _image_top(scores.logits, rows)
-    outcomes, nll, raw_nll = collect(scores, rows, labels, taxonomy, temperature, promises, progress)
+    fusion = fusion or Fusion()
+    outcomes, nll, raw_nll = collect(scores, rows, labels, taxonomy, temperature, promises, fusion, progress)
 
     counts = metrics.class_counts(outcomes.top[:, 0], outcomes.truth, len(taxonomy.leaves))
     sizes = metrics.shots(counts, taxonomy.leaves, train_counts) if train_counts is not None else {}
@@ -117,6 +125,8 @@ def run(
         macro_recall=counts.macro_recall,
         levels=[{"level": taxonomy.level_name(level), "top1": float(hit)} for level, hit in enumerate(hits)],
         per_image={f"top{k}": metrics.hit_rate(image_top, labels[rows], k) for k in (1, 5)},
+        several=_several(outcomes),
+        fusion=fusion.kind,
         temperature=temperature,
         ece=calibrate.ece(outcomes.confidence, outcomes.correct),
         nll=nll,
@@ -138,6 +148,14 @@ def run(
 def _image_top(logits: npt.NDArray[np.floating], rows: Ints) -> Ints:
     """int64 [len(rows), 5]: the best leaves of each photo by itself."""
     return np.concatenate([metrics.best(logits[rows[at : at + BLOCK]]) for at in range(0, len(rows), BLOCK)])
+
+
+def _several(outcomes: Outcomes) -> dict[str, Any]:
+    """Shares are None where no product has more than one photo."""
+    several = outcomes.photos > 1
+    right, mean_right = outcomes.correct[several], (outcomes.mean_top == outcomes.truth)[several]
+    shares = {"top1": float(right.mean()), "mean_top1": float(mean_right.mean())} if several.any() else {}
+    return {"products": int(several.sum()), "top1": None, "mean_top1": None, **shares}
 
 
 def _per_class(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from catalens.core.fusion import Fusion
 from catalens.core.progress import Progress
 from catalens.core.promise import Promise
-from catalens.core.scores import Scores, product_logits, softmax
+from catalens.core.scores import Scores, softmax
 from catalens.core.taxonomy import Taxonomy
 from catalens.evaluate import calibrate, metrics
 from catalens.evaluate.coverage import judge
@@ -26,7 +28,8 @@ class Outcomes:
     """What happened to each of the P products.
 
     `truth` int64 [P] leaf index, `top` int64 [P, 5] leaf indices best first, `confidence` float64 [P] of the first,
-    `raw_confidence` the same before temperature, `level_hits` bool [levels, P].  Per promise, in the order given,
+    `raw_confidence` the same before temperature, `level_hits` bool [levels, P], `photos` int64 [P] and `mean_top` int64
+    [P], the first leaf by the mean of the photos, whatever the fusion.  Per promise, in the order given,
     `filed_level` int64 [promises, P] (-1: not filed) and `filed_right` bool [promises, P].
     """
 
@@ -38,6 +41,8 @@ class Outcomes:
     level_hits: npt.NDArray[np.bool_]
     filed_level: Ints
     filed_right: npt.NDArray[np.bool_]
+    photos: Ints
+    mean_top: Ints
 
     @property
     def correct(self) -> npt.NDArray[np.bool_]:
@@ -52,13 +57,19 @@ def collect(
     taxonomy: Taxonomy,
     temperature: float,
     promises: Sequence[Promise],
+    fusion: Fusion,
     progress: Progress,
 ) -> tuple[Outcomes, float, float]:
     """The outcomes, and the NLL with and without temperature."""
     ids: list[str] = []
     blocks: list[tuple[npt.NDArray[Any], ...]] = []
     nll = raw_nll = 0.0
-    for product_ids, logits, truth in _product_blocks(scores, rows, labels):
+    for block, truth in _product_blocks(scores, rows, labels):
+        owners = [scores.product_ids[row] for row in block.tolist()]
+        photo_logits, embeddings = scores.logits[block], scores.embeddings[block]
+        product_ids, logits = fusion.fuse(owners, photo_logits, embeddings)
+        means = logits if fusion.kind == "mean" else Fusion().fuse(owners, photo_logits, embeddings)[1]
+        photos = Counter(owners)
         ids += product_ids
         probabilities = softmax(logits, temperature)
         choices = [promise.choose(taxonomy, probabilities) for promise in promises]
@@ -72,26 +83,26 @@ def collect(
                 level_hits(taxonomy, probabilities, truth).T,
                 np.array([choice.level for choice in choices] or empty, dtype=np.int64).T,
                 np.array([judge(taxonomy, choice, truth) for choice in choices] or empty, dtype=bool).T,
+                np.array([photos[product] for product in product_ids], dtype=np.int64),
+                means.argmax(axis=1),
             )
         )
         nll += calibrate.nll(logits, truth, temperature) * len(truth)
         raw_nll += calibrate.nll(logits, truth) * len(truth)
         progress(len(ids), None)
-    true, top, confidence, raw, hits, level, right = (np.concatenate(column) for column in zip(*blocks, strict=True))
-    outcomes = Outcomes(tuple(ids), true, top, confidence, raw, hits.T, level.T, right.T)
+    columns = (np.concatenate(column) for column in zip(*blocks, strict=True))
+    true, top, confidence, raw, hits, level, right, counts, mean_top = columns
+    outcomes = Outcomes(tuple(ids), true, top, confidence, raw, hits.T, level.T, right.T, counts, mean_top)
     return outcomes, nll / len(ids), raw_nll / len(ids)
 
 
-def _product_blocks(
-    scores: Scores, rows: Ints, labels: Ints
-) -> Iterator[tuple[tuple[str, ...], npt.NDArray[np.float64], Ints]]:
-    """(product ids, mean logits float64 [B, C], truth int64 [B]) of a block of products at a time."""
+def _product_blocks(scores: Scores, rows: Ints, labels: Ints) -> Iterator[tuple[Ints, Ints]]:
+    """(rows of their photos, truth int64 [B]) of a block of B products at a time, in the order of first photos."""
     place: dict[str, int] = {}
     codes = np.array([place.setdefault(scores.product_ids[row], len(place)) for row in rows.tolist()])
     order = np.argsort(codes, kind="stable")
     first = np.searchsorted(codes[order], np.arange(0, len(place), BLOCK))
     for start, end in zip(first, [*first[1:], len(order)], strict=True):
         block = rows[order[start:end]]
-        ids, logits = product_logits([scores.product_ids[row] for row in block.tolist()], scores.logits[block])
         truth = dict(zip((scores.product_ids[row] for row in block.tolist()), labels[block].tolist(), strict=True))
-        yield ids, logits, np.array([truth[product] for product in ids], dtype=np.int64)
+        yield block, np.array(list(truth.values()), dtype=np.int64)

@@ -16,7 +16,7 @@ from catalens.core.config import Settings
 from catalens.core.errors import ImageError, ImageTooLarge
 from catalens.core.prediction import Finding, Prediction
 from catalens.core.promise import Promise
-from catalens.core.scores import Floats, product_embeddings, product_logits, softmax
+from catalens.core.scores import Floats, product_embeddings, softmax
 from catalens.core.taxonomy import Taxonomy
 from catalens.predict.decide import best_labels, decide, disagreement, reject, review
 from catalens.predict.session import Session
@@ -114,20 +114,20 @@ class Predictor:
     def answer(
         self, squares: Squares, *, id: str = "", promise: float = DEFAULT_PROMISE, top: int = DEFAULT_TOP
     ) -> Look:
-        """The graph's half: run, average the photos, calibrate, decide.  Raises PromiseError."""
+        """The graph's half: run, put the photos together, calibrate, decide.  Raises PromiseError."""
         chosen = self.promise(promise)
         timings = {"decode_ms": squares.decode_ms}
         if not squares.sources:
             nothing = Prediction(id, reject(squares.findings), (), self.bundle.name, squares.findings)
             return Look(replace(nothing, timings_ms=timings), None)
         start = perf_counter()
-        logits, embeddings = self.session.run(squares.pixels)
+        logits, embeddings = self.session.run(squares.pixels)[:2]
         timings["model_ms"] = _ms_since(start)
 
         start = perf_counter()
         temperature, taxonomy = self.bundle.manifest.temperature, self.taxonomy
         photos = [id] * len(logits)
-        probabilities = softmax(product_logits(photos, logits)[1], temperature)[0]
+        probabilities = softmax(self.bundle.fusion.fuse(photos, logits, embeddings)[1], temperature)[0]
         decision = decide(chosen, taxonomy, probabilities)
         if objection := disagreement(taxonomy, squares.sources, softmax(logits, temperature)):
             decision = review(objection, probabilities)

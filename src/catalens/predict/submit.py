@@ -25,7 +25,6 @@ from catalens.core.durable import flush
 from catalens.core.errors import ConfigError, ImageError
 from catalens.core.lock import lock
 from catalens.core.progress import Progress, silent
-from catalens.core.scores import product_logits
 from catalens.core.seen import SeenIds
 from catalens.predict.ahead import ahead
 from catalens.predict.predictor import Photo, Predictor, Squares
@@ -238,11 +237,11 @@ def _answers(
 ) -> Iterator[tuple[str, str]]:
     """(product id, leaf) of every product of a batch that has not had its line yet."""
     pixels = np.concatenate([squares.pixels for _, squares, _ in batch.rows])
-    logits = predictor.session.run(pixels)[0]
+    logits, embeddings = predictor.session.run(pixels)[:2]
     of_row = [str(number) for number, (_, squares, _) in enumerate(batch.rows) for _ in squares.sources]
-    answered, means = product_logits(of_row, logits) if of_row else ((), logits)
+    answered, fused = predictor.bundle.fusion.fuse(of_row, logits, embeddings) if of_row else ((), logits)
     leaves = predictor.bundle.taxonomy.leaves
-    best = {int(number): leaves[int(top)] for number, top in zip(answered, means.argmax(axis=1), strict=True)}
+    best = {int(number): leaves[int(top)] for number, top in zip(answered, fused.argmax(axis=1), strict=True)}
     for number, (row, squares, unreadable) in enumerate(batch.rows):
         if row.product_id is None:
             counts.nameless += 1

@@ -9,16 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from tests.builders.bundles import tiny_bundle
+from tests.builders.bundles import brightness_gate, colour_photo, photo_of, tiny_bundle
 from tests.builders.catalogs import striped_catalog
 
 from catalens.cli.evaluate import command
 from catalens.core.catalog import Catalog
 from catalens.core.errors import CatalogError, ConfigError, GateFailed
+from catalens.core.fusion import Fusion
 from catalens.core.promise import LevelRule, Promise
 from catalens.core.scores import Scores
 from catalens.core.taxonomy import Taxonomy
 from catalens.evaluate import Evaluation, gate, outcomes, run
+from catalens.predict.predictor import Photo, Predictor
+from catalens.predict.submit import Dump, DumpPhoto, DumpRow, submit
 
 FRUIT = Taxonomy.from_paths(
     {"apple": ["Fruit", "Apple"], "pear": ["Fruit", "Pear"], "milk": ["Dairy", "Milk"]}, level_names=("group", "kind")
@@ -181,3 +184,66 @@ def test_the_verb(tmp_path: Path):
     assert isinstance(refused.exception, GateFailed)
     missing = CliRunner().invoke(command, [*arguments, "--split", "tset"])
     assert isinstance(missing.exception, CatalogError)
+
+
+def gated_photos() -> tuple[Scores, Fusion]:
+    """`PHOTOS`, where the gate believes the first photo of product q, which says apple."""
+    scores = scores_of(PHOTOS)
+    scores.embeddings[1, 0] = 1.0
+    return scores, Fusion("gated", np.array([10.0, 0.0], np.float32))
+
+
+def test_the_fusion_puts_photos_together_and_the_mean_is_told_beside_it():
+    scores, gate = gated_photos()
+    result = run(scores, TRUTH, FRUIT, temperature=1.0, promises=[PROMISE], fusion=gate)
+    assert result.fusion == "gated"
+    assert result.top1 == pytest.approx(2 / 4)
+    assert result.several == {"products": 1, "top1": 0.0, "mean_top1": 1.0}
+    assert result.per_image == evaluated().per_image
+    assert evaluated().several == {"products": 1, "top1": 1.0, "mean_top1": 1.0}
+    assert evaluated().fusion == "mean"
+
+
+def test_the_same_product_answer_by_evaluate_predict_and_submit(tmp_path: Path):
+    """A gated bundle; two photos a product, one of them darkened, so that the gate and the mean differ."""
+    bundle = tiny_bundle(tmp_path / "gated.bundle", fusion=brightness_gate())
+    mean = tiny_bundle(tmp_path / "mean.bundle")
+    rng = np.random.default_rng(3)
+    leaves = bundle.taxonomy.leaves
+    photos = {
+        f"p{number}": [photo_of(leaves[number % len(leaves)]), colour_photo(tuple(rng.integers(0, 160, 3).tolist()))]
+        for number in range(20)
+    }
+    predictor, averaging = Predictor(bundle), Predictor(mean)
+    predicted, averaged = (
+        {
+            product: one.predict([Photo(str(n), data) for n, data in enumerate(files)]).labels[0]
+            for product, files in photos.items()
+        }
+        for one in (predictor, averaging)
+    )
+    assert [predicted[product].id for product in photos] != [averaged[product].id for product in photos]
+
+    files = [(product, data) for product, several in photos.items() for data in several]
+    squares = np.stack([bundle.preprocess.square(data) for _, data in files])
+    scores = Scores(
+        tuple(str(n) for n in range(len(files))),
+        tuple(product for product, _ in files),
+        *predictor.session.run(squares)[:2],
+    )
+    truth = {product: leaves[number % len(leaves)] for number, product in enumerate(photos)}
+    temperature = bundle.manifest.temperature
+    outcomes = run(scores, truth, bundle.taxonomy, temperature=temperature, fusion=bundle.fusion).outcomes
+    assert {product: leaves[top] for product, top in zip(outcomes.product_ids, outcomes.top[:, 0], strict=True)} == {
+        product: label.id for product, label in predicted.items()
+    }
+    for product, confidence in zip(outcomes.product_ids, outcomes.confidence, strict=True):
+        assert confidence == pytest.approx(predicted[product].score, abs=1e-6)
+
+    rows = [
+        DumpRow(number + 1, product, [DumpPhoto(str(n), lambda data=data: data) for n, data in enumerate(several)])
+        for number, (product, several) in enumerate(photos.items())
+    ]
+    submit(predictor, Dump({"dump": "test"}, len(rows), lambda cursor: rows[cursor:]), tmp_path / "out.csv")
+    lines = (tmp_path / "out.csv").read_text().splitlines()[1:]
+    assert lines == [f"{product},{predicted[product].id}" for product in photos]

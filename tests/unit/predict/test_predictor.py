@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.builders.bundles import colour_of, colour_photo, photo_of, tiny_bundle
+from tests.builders.bundles import brightness_gate, colour_of, colour_photo, photo_of, tiny_bundle
 
 from catalens.core.bundle import Bundle
 from catalens.core.errors import PromiseError, UnreadableImage
@@ -124,3 +124,20 @@ def test_json_has_the_keys_machines_read(predictor: Predictor) -> None:
     assert {"id", "decision", "labels", "open_world", "findings", "model"} <= set(values)
     assert {"action", "node", "path", "level", "confidence", "promise"} <= set(values["decision"])
     assert set(values["labels"][0]) == {"id", "path", "score"}
+
+
+def test_a_gate_weighs_the_photos(tmp_path: Path, predictor: Predictor) -> None:
+    """A dark photo makes an apple of a sneaker by the mean; the gate hardly looks at it."""
+    gated = Predictor(tiny_bundle(tmp_path / "gated.bundle", fusion=brightness_gate()))
+    photos = [_photo("sneaker"), Photo("dark.png", colour_photo((0, 0, 150)))]
+    alone = gated.predict(photos[:1])
+    assert alone.labels == predictor.predict(photos[:1]).labels
+    assert predictor.predict(photos).labels[0].id != "sneaker"
+    together = gated.predict(photos)
+    assert together.labels[0].id == "sneaker"
+    assert gated.predict(photos[::-1]).labels[0].score == pytest.approx(together.labels[0].score, rel=1e-6)
+
+
+def test_a_gate_does_not_silence_a_disagreement(tmp_path: Path) -> None:
+    gated = Predictor(tiny_bundle(tmp_path / "gated.bundle", fusion=brightness_gate()))
+    assert gated.predict([_photo("sneaker"), _photo("lamp")]).decision.action == "review"
