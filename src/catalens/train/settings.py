@@ -11,6 +11,7 @@ from catalens.core.config import Settings
 from catalens.core.preprocess import Interpolation, Resize
 from catalens.core.quality import FLAGS
 from catalens.core.registry import hint
+from catalens.train.augment import AUGMENTS
 
 
 class TrainSettings(Settings):
@@ -97,4 +98,11 @@ class TrainSettings(Settings):
         for flag in value:
             if flag not in FLAGS:
                 raise ValueError(f"no quality flag {flag!r}{hint(flag, FLAGS)}")
+        return value
+
+    @field_validator("augment")
+    @classmethod
+    def _known_augmentation(cls, value: str) -> str:
+        if value not in AUGMENTS:
+            raise ValueError(f"no augmentation {value!r}{hint(value, AUGMENTS)}")
         return value
