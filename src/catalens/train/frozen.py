@@ -83,6 +83,7 @@ class Frozen:
         for file in self.files:
             if not self.kept:
                 file.unlink(missing_ok=True)
+                file.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def prepare(
@@ -173,8 +174,8 @@ def _fill(
     batches = [places[first : first + BATCH] for first in range(0, len(places), BATCH)]
     pictures = DataLoader(
         dataset,
-        batch_sampler=batches,  # type: ignore[arg-type]  # lists of places
-        collate_fn=collate,  # type: ignore[arg-type]
+        batch_sampler=batches,
+        collate_fn=collate,  # type: ignore[arg-type]  # torch's types know only lists of items
         num_workers=workers,
         worker_init_fn=start_worker if workers else None,
         generator=torch.Generator(),  # torch's own stays as the seed left it

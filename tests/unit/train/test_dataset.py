@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from tests.builders.catalogs import striped_catalog
 
 from catalens.core.errors import CatalogError
 from catalens.core.preprocess import Preprocess
+from catalens.core.shards import ShardReader
 from catalens.train.augment import AUGMENTS, Augment
-from catalens.train.dataset import EpochSampler, PhotoDataset, loader, photos_of
+from catalens.train.dataset import EpochSampler, PhotoDataset, Photos, loader, photos_of, windowed_order
 
 PREPROCESS = Preprocess(size=32)
 
@@ -74,6 +76,52 @@ def test_the_sampler_visits_every_photo_once() -> None:
     assert [photo for _, photo in places] != list(range(50))
     sampler.set_epoch(3)
     assert next(iter(sampler))[0] == 3
+
+
+def shards_of(shards: int, rows: int) -> Photos:
+    names = [f"part-{shard:05}.arrow" for shard in range(shards) for _ in range(rows)]
+    numbers = list(range(rows)) * shards
+    mixed = np.random.default_rng(5).permutation(len(names))  # the catalog's order is by product, not by shard
+    ids = tuple(f"{names[place]} {numbers[place]}" for place in mixed)
+    picked = tuple(names[place] for place in mixed), tuple(numbers[place] for place in mixed)
+    return Photos(ShardReader(Path()), ids, *picked, np.zeros(len(names), np.int64))
+
+
+def test_a_windowed_order_is_near_the_order_on_disk() -> None:
+    photos, window = shards_of(5, 200), 50
+    order = windowed_order(photos, window, seed=1, epoch=0)
+    assert sorted(order) == list(range(1000))
+    names = list(dict.fromkeys(photos.shards[photo] for photo in order[::100]))
+    stream = sorted(range(1000), key=lambda photo: (names.index(photos.shards[photo]), photos.rows[photo]))
+    moved = np.abs(np.argsort(order) - np.argsort(stream))
+    assert moved.max() < window
+    assert moved.mean() > window / 8, "and it is shuffled"
+    assert names != sorted(names), "shards come in random order"
+
+
+def test_a_windowed_order_follows_from_seed_and_epoch() -> None:
+    photos = shards_of(5, 40)
+    orders = [windowed_order(photos, 30, seed=seed, epoch=epoch) for seed, epoch in ((1, 0), (1, 0), (1, 1), (2, 0))]
+    assert np.array_equal(orders[0], orders[1])
+    assert not np.array_equal(orders[0], orders[2])
+    assert not np.array_equal(orders[0], orders[3])
+
+
+def test_what_fits_in_the_window_is_shuffled_as_a_whole() -> None:
+    order = windowed_order(shards_of(2, 50), 100, seed=1, epoch=0)
+    assert sorted(order) == list(range(100))
+    assert np.abs(order - np.arange(100)).max() > 80
+
+
+def test_attributes_stand_behind_the_category(catalog) -> None:
+    photos = photos_of(catalog, "train", catalog.taxonomy)
+    photos = dataclasses.replace(photos, attributes=np.arange(2 * len(photos)).reshape(-1, 2)).without({photos.ids[0]})
+    dataset = PhotoDataset(photos, PREPROCESS)
+    pixels, labels = dataset.__getitems__([(0, 3), (0, 1)])
+    assert pixels.shape == (2, 32, 32, 3)
+    assert labels.tolist() == [[photos.labels[3], 8, 9], [photos.labels[1], 4, 5]]
+    assert torch.equal(dataset[0, 1][1], labels[1])
+    assert torch.equal(dataset[0, 1][0], pixels[1])
 
 
 @pytest.mark.parametrize("name", AUGMENTS)
