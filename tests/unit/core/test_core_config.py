@@ -62,6 +62,65 @@ def test_a_wrong_key_is_named(tmp_path: Path, content: str, key: str, words: str
     assert words in str(caught.value)
 
 
+def test_where_a_wrong_value_stands_is_told(file: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(file, Training, {"epochs": "many"}, section="train")
+    assert caught.value.source is None, "it was the command line's, not the file's"
+    with pytest.raises(ConfigError) as caught:
+        load(file, Training, {"epochs": 4, "optimiser.name": 3}, section="train")
+    assert caught.value.source is None
+    file.write_text("[train]\noptimiser.lr = 'low'")
+    with pytest.raises(ConfigError) as caught:
+        load(file, Training, {"epochs": 4, "optimiser.name": "sgd"}, section="train")
+    assert caught.value.source == str(file)
+
+
+KINDS: dict[str, dict[str, object]] = {
+    "long": {"epochs": 90, "optimiser": {"lr": 0.5, "name": "sgd"}},
+    "wrong": {"epoch": 90},
+}
+
+
+class Preset(Training):
+    kind: str | None = None
+
+
+def kind(name: str) -> dict[str, object]:
+    if name not in KINDS:
+        raise ConfigError(f"unknown kind {name!r}", key=name)
+    return KINDS[name]
+
+
+@pytest.mark.parametrize("where", ["file", "override"])
+def test_a_preset_lies_between_defaults_and_file(file: Path, where: str) -> None:
+    overrides: dict[str, object] = {"optimiser.name": "lion"}
+    if where == "override":
+        overrides["kind"] = "long"
+    else:
+        file.write_text(file.read_text().replace("[train]", '[train]\nkind = "long"'))
+    found = load(file, Preset, overrides, section="train", presets={"kind": kind})
+    assert found == Preset(kind="long", epochs=3, optimiser=Optimiser(lr=0.1, name="lion"))
+    alone = load(None, Preset, {"kind": "long"}, section="train", presets={"kind": kind})
+    assert alone == Preset(kind="long", epochs=90, optimiser=Optimiser(lr=0.5, name="sgd"))
+    assert KINDS["long"] == {"epochs": 90, "optimiser": {"lr": 0.5, "name": "sgd"}}, "the preset is as it was"
+
+
+def test_the_last_preset_named_is_taken(file: Path) -> None:
+    file.write_text('[train]\nkind = "wrong"')
+    found = load(file, Preset, {"kind": "long"}, section="train", presets={"kind": kind})
+    assert (found.kind, found.epochs) == ("long", 90)
+
+
+def test_an_error_in_a_preset_names_it(file: Path) -> None:
+    with pytest.raises(ConfigError, match=r"unknown setting 'train\.epoch'; did you mean 'epochs'") as caught:
+        load(file, Preset, {"kind": "wrong"}, section="train", presets={"kind": kind})
+    assert caught.value.source == "kind wrong"
+    with pytest.raises(ConfigError, match="unknown kind 'x'"):
+        load(None, Preset, {"kind": "x"}, section="train", presets={"kind": kind})
+    with pytest.raises(ConfigError, match=r"train\.kind: Input should be a valid string, got 3"):
+        load(None, Preset, {"kind": 3}, section="train", presets={"kind": kind})
+
+
 @pytest.mark.parametrize(
     ("content", "words"), [(None, "cannot be read"), (b"[train", "is not TOML"), (b"\xff", "is not TOML")]
 )
