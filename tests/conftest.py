@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+os.environ.setdefault("CATALENS_TRACKING", "none")  # tests of tracking ask for it
 
 
 @pytest.fixture(scope="session")

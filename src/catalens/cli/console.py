@@ -23,6 +23,25 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 PATH = click.Path(path_type=Path)
 
 
+class BundleFolder(click.Path):
+    """The folder of a bundle, or a name in MLflow's registry (`models:/shirts@champion`), which is downloaded."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, file_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str) or not value.startswith("models:/"):
+            return super().convert(value, param, ctx)
+        from catalens.track.registry import resolve
+
+        folder = resolve(value)
+        say(f"catalens: {value} is {folder}")
+        return folder
+
+
+BUNDLE = BundleFolder()
+
+
 def configurable(command: Command) -> Command:
     """Add --config and --set."""
     command = click.option(

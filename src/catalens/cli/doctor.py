@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from catalens.cli.console import FOLDER, emit, json_option
+from catalens.cli.console import BUNDLE, emit, json_option
 from catalens.cli.exits import DONE, ERROR, GATE
 
 
 @click.command()
-@click.argument("bundle", type=FOLDER)
+@click.argument("bundle", type=BUNDLE)
 @json_option
 def command(bundle: Path, as_json: bool) -> int:
     """Check a bundle: digests, and its examples replayed.

@@ -8,13 +8,13 @@ from time import perf_counter
 
 import click
 
-from catalens.cli.console import FOLDER, emit, json_option, progress_bar, say
+from catalens.cli.console import BUNDLE, FOLDER, emit, json_option, progress_bar, say
 
 SHOWN_FINDINGS = 10
 
 
 @click.command()
-@click.argument("bundle", type=FOLDER)
+@click.argument("bundle", type=BUNDLE)
 @click.argument("catalog", type=FOLDER)
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of the model; all cores where not given.")
 @json_option

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from catalens.cli.console import FOLDER, configurable, emit, json_option, progress_bar, say, settings
+from catalens.cli.console import BUNDLE, FOLDER, configurable, emit, json_option, progress_bar, say, settings
 
 if TYPE_CHECKING:
     from catalens.evaluate import Evaluation
@@ -17,7 +17,7 @@ SHOWN = 8  # rows of worst categories and of confusions
 
 
 @click.command()
-@click.argument("bundle", type=FOLDER)
+@click.argument("bundle", type=BUNDLE)
 @click.argument("catalog", type=FOLDER)
 @click.option("--split", metavar="PART", help="The part to measure on.  [default: test]")
 @click.option(

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from catalens.cli.console import FOLDER, emit, json_option, say
+from catalens.cli.console import BUNDLE, FOLDER, emit, json_option, say
 
 
 @click.command()
-@click.argument("bundle", type=FOLDER)
+@click.argument("bundle", type=BUNDLE)
 @click.argument("catalog", type=FOLDER)
 @click.argument("index", type=FOLDER)
 @click.option("--overwrite", is_flag=True, help="Replace an index that is already there.")

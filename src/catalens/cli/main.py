@@ -27,6 +27,8 @@ VERBS: dict[str, tuple[str, str]] = {
         "catalens.cli.export",
         "Turn a run into a bundle that is calibrated, checked and ready to serve.",
     ),
+    "track": ("catalens.cli.track", "Send what runs have kept for MLflow."),
+    "models": ("catalens.cli.models", "Keep bundles in MLflow's registry, under names such as champion."),
     "evaluate": ("catalens.cli.evaluate", "Measure a bundle on a part of a catalog."),
     "predict": ("catalens.cli.predict", "Classify photos: files, folders, or a list on standard input."),
     "submit": ("catalens.cli.submit", "Write the most probable category of every product of a dump."),

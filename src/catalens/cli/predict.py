@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from catalens.cli.console import FOLDER, PATH, configurable, emit, json_option, say, settings
+from catalens.cli.console import BUNDLE, PATH, configurable, emit, json_option, say, settings
 from catalens.cli.exits import DONE, ERROR
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ COLOURS = {"file": "green", "suggest": "yellow", "review": "yellow", "reject": "
 
 
 @click.command()
-@click.argument("bundle", type=FOLDER)
+@click.argument("bundle", type=BUNDLE)
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
 @click.option("--top", type=click.IntRange(min=1), help="How many labels to name.")
 @click.option("--promise", type=float, help="The precision that filing has to keep, one the bundle makes.")

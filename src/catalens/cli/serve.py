@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from catalens.cli.console import FOLDER, PATH, configurable, say, settings
+from catalens.cli.console import BUNDLE, FOLDER, PATH, configurable, say, settings
 
 if TYPE_CHECKING:
     from catalens.core.catalog import Catalog
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("bundle", type=FOLDER)
+@click.argument("bundle", type=BUNDLE)
 @click.option("--index", "folder", type=FOLDER, help="For /v1/similar: what `catalens index` built with this bundle.")
 @click.option("--catalog", type=FOLDER, help="The index's catalog, for its photos; where not given, where it lay.")
 @click.option("--host", help="The address to listen on; this machine alone where not given.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from catalens.cli.console import FILE, FOLDER, PATH, configurable, emit, json_option, progress_bar, say, settings
+from catalens.cli.console import BUNDLE, FILE, PATH, configurable, emit, json_option, progress_bar, say, settings
 
 if TYPE_CHECKING:
     from catalens.curate.sources.protocol import IngestSettings, Source
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("bundle", type=FOLDER)
+@click.argument("bundle", type=BUNDLE)
 @click.argument("dump", type=PATH)
 @click.option("--out", type=FILE, required=True, help="The CSV file to write.")
 @click.option("--format", help="What DUMP is, as for `catalens ingest`; auto looks at its names and header.")
