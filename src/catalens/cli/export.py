@@ -103,6 +103,14 @@ def _show(bundle: Bundle) -> None:
         f"{manifest.temperature:.3f}, calibration error {calibration['before']['ece']:.3f} -> "
         f"{calibration['after']['ece']:.3f}"
     )
+    together = calibration["fusion"]
+    if together["note"]:
+        click.secho(f"Photos of a product: {together['note']}.", fg="yellow", err=True)
+    if together["table"]:
+        figures = ", ".join(f"{kind} {row['top1']:.1%}" for kind, row in together["table"].items())
+        say(
+            f"Photos of a product: {together['kind']} ({together['several']:,} products with several, top-1: {figures})"
+        )
     for promise in bundle.promises:
         levels = [
             f"{bundle.taxonomy.level_name(rule.level)} from {rule.threshold:.3f} ({rule.accepted:,} products)"

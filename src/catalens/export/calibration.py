@@ -10,9 +10,10 @@ import numpy as np
 
 from catalens.core.catalog import Catalog
 from catalens.core.errors import CatalogError
+from catalens.core.fusion import Fusion
 from catalens.core.progress import Progress, silent
 from catalens.core.promise import Promise
-from catalens.core.scores import product_logits, softmax
+from catalens.core.scores import softmax
 from catalens.core.taxonomy import Taxonomy
 from catalens.evaluate import calibrate, promise
 from catalens.predict.catalog import score
@@ -66,15 +67,17 @@ def calibrate_on(
     part: str,
     precisions: Sequence[float],
     delta: float,
+    fusion: Fusion | None = None,
     progress: Progress = silent,
 ) -> Calibration:
-    """Score `part`, fit the temperature, then the promises.  Uses "val" where there is no such part, and notes it.
+    """Score `part`, fit the temperature, then the promises, on products as `fusion` (None: the mean) puts their photos
+    together.  Uses "val" where there is no such part, and notes it.
 
     Raises CatalogError if there is neither, or no product of a category the model knows.
     """
     used, note = _choose(catalog, part)
     scores, findings = score(session, catalog, part=used, progress=progress)
-    ids, logits = product_logits(scores.product_ids, scores.logits)
+    ids, logits = (fusion or Fusion()).fuse(scores.product_ids, scores.logits, scores.embeddings)
     index = taxonomy.leaf_index
     truth = np.array([index.get(catalog.categories[product] or "", -1) for product in ids], np.int64)
     known = truth >= 0

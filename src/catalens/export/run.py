@@ -17,12 +17,14 @@ from catalens.core.errors import BundleError, CatalogError
 from catalens.core.progress import Progress, silent
 from catalens.export.calibration import calibrate_on
 from catalens.export.card import card
+from catalens.export.fusion import fusion_on
 from catalens.export.hostile import hostile_images
 from catalens.export.onnx import OPSET, export_onnx
 from catalens.export.parity import ParityReport, check_parity
 from catalens.predict.examples import write_examples
 from catalens.predict.session import Session
 from catalens.train.checkpoint import TrainedRun, load_run
+from catalens.train.fusion import How
 
 LIBRARIES = ("torch", "timm", "onnx", "onnxruntime", "numpy", "pillow")
 FROM_RUN = ("settings", "epochs", "best", "seconds", "train_photos", "train_digest", "train_counts")
@@ -33,6 +35,9 @@ class ExportSettings(Settings):
 
     name: str | None = Field(None, description="of the bundle; its folder's name where not given")
     weights: Literal["best", "last"] | None = Field(None, description="the epoch; the one the run kept where not given")
+    fusion: How | None = Field(
+        None, description="how a product's photos are put together; as the run was told where not given"
+    )
     calibrate_on: str = Field("calib", description="the part of the catalog; val where it has no such part")
     promises: tuple[float, ...] = Field((0.90, 0.95, 0.98, 0.99), description="precisions to promise")
     delta: float = Field(0.05, gt=0, lt=1, description="each promise holds with confidence 1 - delta")
@@ -85,6 +90,16 @@ def fill_bundle(
         folder / MODEL, preprocess=preprocess, classes=shapes.classes, embedding_dim=shapes.embedding_dim
     )
     parity = _pass_gate(folder, trained, session)
+    told = trained.info["settings"]
+    fusion, fused = fusion_on(
+        session,
+        catalog,
+        taxonomy,
+        how=settings.fusion or told.get("fusion", "mean"),
+        seed=told.get("seed", 0),
+        progress=progress,
+    )
+    fusion.write(folder)
     calibration = calibrate_on(
         session,
         catalog,
@@ -92,6 +107,7 @@ def fill_bundle(
         part=settings.calibrate_on,
         precisions=settings.promises,
         delta=settings.delta,
+        fusion=fusion,
         progress=progress,
     )
     taxonomy.write(folder / TAXONOMY)
@@ -101,9 +117,10 @@ def fill_bundle(
         "taxonomy_digest": taxonomy.digest,
         "classes": shapes.classes,
         "embedding_dim": shapes.embedding_dim,
+        "fusion": fusion.kind,
         "temperature": calibration.temperature,
         "promises": [promise.to_json() for promise in calibration.promises],
-        "calibration": calibration.to_json(),
+        "calibration": {**calibration.to_json(), "fusion": fused.to_json()},
         "catalog_digest": catalog.digest,
         "training": _training(trained, parity, settings),
         "libraries": {library: version(library) for library in LIBRARIES},

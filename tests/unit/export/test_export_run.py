@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 from tests.builders.catalogs import striped_catalog
 from tests.builders.networks import small_network, small_run
 
 from catalens.cli.export import command
-from catalens.core.bundle import Bundle
-from catalens.core.catalog import Catalog
+from catalens.core.bundle import Bundle, write_bundle
+from catalens.core.catalog import IMAGES, Catalog, write_parquet
 from catalens.core.errors import BundleError, CatalogError, ConfigError, ParityError
+from catalens.core.progress import silent
 from catalens.core.scores import product_logits, softmax
+from catalens.core.shards import ShardWriter, image_id
 from catalens.evaluate.calibrate import fit_temperature, nll
 from catalens.export import parity
 from catalens.export import run as export
@@ -24,6 +29,7 @@ from catalens.export.run import ExportSettings
 from catalens.predict.catalog import score
 from catalens.predict.doctor import examine
 from catalens.predict.session import Session
+from catalens.train.checkpoint import TrainedRun
 
 
 @pytest.fixture
@@ -136,8 +142,6 @@ def test_another_catalog_may_calibrate_and_the_card_says_so(run_folder: Path, tm
 def test_a_graph_that_fails_the_gate_is_not_written(
     run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dataclasses import replace
-
     write = export.export_onnx
 
     def wrong_mean(model: object, preprocess: object, path: Path) -> object:
@@ -235,3 +239,81 @@ def test_the_verb_prints_one_object(run_folder: Path, tmp_path: Path) -> None:
     assert values["digest"] == Bundle(tmp_path / "b.bundle").digest
     assert values["speed"]["bytes"] > 1000
     assert values["speed"]["model_ms"] > 0
+
+
+def _noisy_catalog(folder: Path) -> Catalog:
+    """Products of three photos, one of which is the same useless card for all."""
+    catalog = striped_catalog(folder, products=432, photos=2)
+    card = io.BytesIO()
+    Image.new("RGB", (40, 40), (250, 250, 250)).save(card, "PNG")
+    identity = image_id(card.getvalue())
+    writer = ShardWriter(folder / "images" / "part-00001.arrow")
+    row = writer.add(identity, card.getvalue(), "card.png")
+    writer.close()
+    ids = catalog.products["product_id"].to_pylist()
+    added = [(identity, product, 2, writer.path.name, row, 40, 40, "png") for product in ids]
+    columns = [pa.array(column, field.type) for column, field in zip(zip(*added, strict=True), IMAGES, strict=True)]
+    images = pa.concat_tables([catalog.images.cast(IMAGES), pa.table(columns, schema=IMAGES)])
+    write_parquet(images.sort_by([("product_id", "ascending"), ("position", "ascending")]), folder / "images.parquet")
+    return Catalog(folder)
+
+
+def _filled(catalog: Catalog, folder: Path, trained: TrainedRun, settings: ExportSettings) -> Bundle:
+    return write_bundle(
+        folder, lambda partial: export.fill_bundle(partial, trained, catalog, settings, name="b", progress=silent)
+    )
+
+
+@pytest.fixture(scope="module")
+def noisy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Catalog, TrainedRun]:
+    catalog = _noisy_catalog(tmp_path_factory.mktemp("noisy") / "noisy.catalog")
+    return catalog, small_run(catalog)
+
+
+def test_the_runs_setting_is_in_effect_and_export_overrides_it(
+    noisy: tuple[Catalog, TrainedRun], tmp_path: Path
+) -> None:
+    catalog, trained = noisy
+    told = replace(trained, info={**trained.info, "settings": {**trained.info["settings"], "fusion": "max"}})
+    bundle = _filled(catalog, tmp_path / "max.bundle", told, ExportSettings())
+    assert (bundle.fusion.kind, bundle.manifest.calibration["fusion"]["asked"]) == ("max", "max")
+    assert "the surest photo decides" in (bundle.path / "card.md").read_text()
+    assert _filled(catalog, tmp_path / "mean.bundle", told, ExportSettings(fusion="mean")).fusion.kind == "mean"
+    assert _filled(catalog, tmp_path / "old.bundle", trained, ExportSettings()).fusion.kind == "mean"
+
+
+def test_a_gate_is_fitted_on_val_and_calibration_is_of_what_it_fuses(
+    noisy: tuple[Catalog, TrainedRun], tmp_path: Path
+) -> None:
+    catalog, trained = noisy
+    bundle = _filled(catalog, tmp_path / "gated.bundle", trained, ExportSettings(fusion="gated"))
+    chosen = bundle.manifest.calibration["fusion"]
+    assert (chosen["kind"], chosen["part"], chosen["several"]) == ("gated", "val", 72)
+    assert set(chosen["table"]) == {"mean", "max", "gated"}
+    assert f"| gated | {chosen['table']['gated']['top1']:.4f}" in (bundle.path / "card.md").read_text()
+    scores, _ = score(Session(bundle), catalog, part="calib")
+    ids, logits = bundle.fusion.fuse(scores.product_ids, scores.logits, scores.embeddings)
+    truth = np.array([bundle.taxonomy.leaf_index[str(catalog.categories[product])] for product in ids])
+    assert bundle.manifest.temperature == pytest.approx(fit_temperature(logits, truth))
+    again = _filled(catalog, tmp_path / "again.bundle", trained, ExportSettings(fusion="gated"))
+    assert again.manifest.files["fusion.npz"] == bundle.manifest.files["fusion.npz"]
+
+
+def test_few_products_of_several_photos_are_averaged_with_a_note(run_folder: Path, tmp_path: Path) -> None:
+    bundle = export.run(run_folder, tmp_path / "b.bundle", ExportSettings(fusion="auto"))
+    note = "0 products with several photos are too few to fit a gate (50 are needed)"
+    assert (bundle.fusion.kind, bundle.manifest.calibration["fusion"]["note"]) == ("mean", note)
+    assert note in (bundle.path / "card.md").read_text()
+
+
+def test_without_val_there_is_nothing_to_fit_a_gate_on(catalog: Catalog, run_folder: Path, tmp_path: Path) -> None:
+    _without_part(catalog, "val", "test")
+    bundle = export.run(run_folder, tmp_path / "b.bundle", ExportSettings(fusion="gated"))
+    assert bundle.fusion.kind == "mean"
+    assert "no part 'val' to fit a gate on" in bundle.manifest.calibration["fusion"]["note"]
+
+
+def test_a_gate_fitted_on_what_is_calibrated_on_says_so(noisy: tuple[Catalog, TrainedRun], tmp_path: Path) -> None:
+    catalog, trained = noisy
+    bundle = _filled(catalog, tmp_path / "b.bundle", trained, ExportSettings(fusion="gated", calibrate_on="val"))
+    assert "The gate was fitted on `val` too" in (bundle.path / "card.md").read_text()
