@@ -104,8 +104,9 @@ def test_a_server_that_is_down_to_the_end(make: Callable[..., Tracker], said: li
     run.rows(rows(1))
     assert not run.finish({})
     assert len(said) == 2
-    assert f"4 entries have not arrived at http://mlflow:5000; send them later: catalens track {run.outbox.folder}" in (
-        said[1]
+    assert (
+        f"4 entries have not arrived at http://mlflow:5000; send them later: catalens track {run.outbox.folder}"
+        in (said[1])
     )
 
 
