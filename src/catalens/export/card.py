@@ -90,7 +90,8 @@ def _fusion(chosen: Mapping[str, Any]) -> str:
         lines += [
             "",
             f"Cross-validated on the {chosen['several']:,} products of `{chosen['part']}` with several photos. The "
-            f"gate is right where the mean is wrong {chosen['won']:,} times, the other way round {chosen['lost']:,} times.",
+            f"gate is right where the mean is wrong {chosen['won']:,} times, and wrong where it is right "
+            f"{chosen['lost']:,} times.",
             "",
             "| photos put together by | top-1 | negative log-likelihood |",
             "|---|---|---|",
