@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import timm
-import torch
-from safetensors import SafetensorError, safe_open
 from timm.models import group_parameters
 from torch import nn
 
@@ -17,8 +14,11 @@ from catalens.core.errors import ConfigError
 from catalens.core.preprocess import IMAGENET_MEAN, IMAGENET_STD, Rgb
 from catalens.core.registry import hint
 from catalens.train.cnn import OWN_MODELS  # importing it registers our networks
+from catalens.train.input_size import accept_small_squares, check_size
+from catalens.train.weights import WeightsFile, load_state, read_weights
 
 SCRATCH, TIMM = "scratch", "timm"
+IDENTITY = "identity"  # the one option that is not timm's: modules that are replaced by doing nothing
 Options = dict[str, Any]
 
 
@@ -40,9 +40,10 @@ class Backbone:
 def create(name: str, *, weights: str = SCRATCH, size: int, options: Options | None = None) -> Backbone:
     """Build the network `name`.
 
-    `weights` is "scratch", "timm" (fetched and cached by timm), or the path of a safetensors file of a timm state dict.
-    `size` is the side of the photos in pixels, which some transformers have to be told.  `options` go to timm.
-    Raises ConfigError if the name is unknown, the weights cannot be had, or keys are missing.
+    `weights` is "scratch", "timm" (fetched and cached by timm), or the path of a file: safetensors, or torch's, of a
+    timm state dict.  `size` is the side of the photos in pixels, which some transformers have to be told.  `options`
+    go to timm; but for "identity": names of modules that are left out, such as an activation the weights do without.
+    Raises ConfigError if the name is unknown, the weights cannot be had, keys are missing, or the size does not suit.
     """
     options = dict(options or {})
     if not timm.is_model(name):
@@ -50,10 +51,13 @@ def create(name: str, *, weights: str = SCRATCH, size: int, options: Options | N
         message = f"unknown model {name!r}{near}; `catalens train --models` lists ours and the classics"
         raise ConfigError(message, key="model")
     if weights == SCRATCH:
-        return Backbone(_build(name, size, options), options, mean=IMAGENET_MEAN, std=IMAGENET_STD)
-    if weights == TIMM:
-        return _from_timm(name, size, options)
-    return _from_file(name, Path(weights), size, options)
+        backbone = Backbone(_build(name, size, options), options, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    elif weights == TIMM:
+        backbone = _from_timm(name, size, options)
+    else:
+        backbone = _from_file(name, read_weights(Path(weights)), size, options)
+    check_size(name, backbone.network, size, features=backbone.features)
+    return backbone
 
 
 def last_stages(network: nn.Module, count: int) -> set[str]:
@@ -66,13 +70,19 @@ def last_stages(network: nn.Module, count: int) -> set[str]:
 def _build(name: str, size: int, options: Options, *, pretrained: bool = False) -> nn.Module:
     config = timm.models.get_pretrained_cfg(name)
     sized: dict[str, Any] = {"img_size": size} if config is not None and config.fixed_input_size else {}
+    given = {key: value for key, value in options.items() if key != IDENTITY}
     try:
-        network: nn.Module = timm.create_model(name, pretrained=pretrained, num_classes=0, **sized, **options)
+        network: nn.Module = timm.create_model(name, pretrained=pretrained, num_classes=0, **sized, **given)
     except TypeError as error:
-        raise ConfigError(
-            f"model {name!r} does not take {sorted({**sized, **options})} ({error})", key="model"
-        ) from None
-    return network
+        raise ConfigError(f"model {name!r} does not take {sorted({**sized, **given})} ({error})", key="model") from None
+    except (AssertionError, ValueError) as error:  # how timm refuses a size or an option
+        raise ConfigError(f"model {name!r} cannot be built at {size} pixels ({error})", key="size") from None
+    for module in options.get(IDENTITY, ()):
+        try:
+            network.set_submodule(module, nn.Identity(), strict=True)
+        except (AttributeError, ValueError):
+            raise ConfigError(f"model {name!r} has no module {module!r} to leave out", key=IDENTITY) from None
+    return accept_small_squares(network)
 
 
 def _from_timm(name: str, size: int, options: Options) -> Backbone:
@@ -84,40 +94,22 @@ def _from_timm(name: str, size: int, options: Options) -> Backbone:
     try:
         network = _build(name, size, options, pretrained=True)
     except (OSError, RuntimeError) as error:  # huggingface_hub and urllib errors are OSErrors
-        cause = str(error).splitlines()[0][:200]
+        cause = (str(error).splitlines() or [type(error).__name__])[0][:200]
         message = f"the weights of {name!r} could not be fetched ({cause}); give a local file with --weights FILE"
         raise ConfigError(message, key="weights") from None
     return Backbone(network, options, mean=_rgb(config.mean), std=_rgb(config.std))
 
 
-def _from_file(name: str, path: Path, size: int, options: Options) -> Backbone:
-    state, metadata = _read(path)
-    arch = metadata.get("arch", name)
-    if arch != name:
-        raise ConfigError(f"holds weights of {arch!r}, not of {name!r}", source=str(path), key="weights")
-    built_with = {key: value for key, value in json.loads(metadata.get("kw", "{}")).items() if key != "num_classes"}
-    options = {**built_with, **options}
+def _from_file(name: str, file: WeightsFile, size: int, options: Options) -> Backbone:
+    if file.arch not in (None, name):
+        raise ConfigError(f"holds weights of {file.arch!r}, not of {name!r}", source=str(file.path), key="weights")
+    left_out = {IDENTITY: list(file.identity)} if file.identity else {}
+    options = {**file.options, **left_out, **options}
     network = _build(name, size, options)
-    expected = network.state_dict()
-    classifier = getattr(network, "pretrained_cfg", {}).get("classifier", "fc")
-    given = {key: value for key, value in state.items() if not key.startswith(f"{classifier}.")}
-    missing, surplus = sorted(set(expected) - set(given)), sorted(set(given) - set(expected))
-    unequal = sorted(key for key in set(expected) & set(given) if expected[key].shape != given[key].shape)
-    for what, keys in (("lacks", missing), ("has unknown", surplus), ("has another shape of", unequal)):
-        if keys:
-            shown = ", ".join(keys[:5]) + (", ..." if len(keys) > 5 else "")
-            raise ConfigError(f"{what} {len(keys)} keys of {name!r}: {shown}", source=str(path), key="weights")
-    network.load_state_dict({key: value.to(expected[key].dtype) for key, value in given.items()})
-    mean, std = (json.loads(metadata[key]) if key in metadata else None for key in ("mean", "std"))
-    return Backbone(network, options, mean=_rgb(mean or IMAGENET_MEAN), std=_rgb(std or IMAGENET_STD))
-
-
-def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    try:
-        with safe_open(path, "pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise ConfigError(f"cannot be read as safetensors ({error})", source=str(path), key="weights") from None
+    load_state(network, file, name)
+    config = timm.models.get_pretrained_cfg(name)
+    mean, std = (config.mean, config.std) if config is not None else (IMAGENET_MEAN, IMAGENET_STD)
+    return Backbone(network, options, mean=_rgb(file.mean or mean), std=_rgb(file.std or std))
 
 
 def _rgb(values: Sequence[float]) -> Rgb:

@@ -60,6 +60,90 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path, change, metadata, s
         create(NAME, weights=str(tmp_path / "w.safetensors"), size=64)
 
 
+@pytest.mark.parametrize("wrapper", [None, "state_dict", "model"], ids=["plain", "state_dict", "model"])
+@pytest.mark.parametrize("suffix", [".pt", ".pth"])
+def test_a_file_of_torch_is_loaded(tmp_path: Path, wrapper: str | None, suffix: str) -> None:
+    given = state()
+    prefixed = {f"module.{key}": value for key, value in given.items() if "num_batches_tracked" not in key}
+    torch.save({wrapper: prefixed, "epoch": 3} if wrapper else prefixed, tmp_path / f"w{suffix}")
+    backbone = create(NAME, weights=str(tmp_path / f"w{suffix}"), size=64)
+    assert torch.equal(backbone.network.state_dict()["conv_stem.weight"], given["conv_stem.weight"])
+    assert backbone.mean == timm.models.get_pretrained_cfg(NAME).mean, "timm's where the file does not say"
+
+
+class Trap:
+    """Unpickled by a careless reader, it would run."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (os.mkdir, ("trapped",))
+
+
+def test_a_file_of_an_old_torch_is_loaded(tmp_path: Path) -> None:
+    torch.save(state(), tmp_path / "w.pth", _use_new_zipfile_serialization=False)
+    assert create(NAME, weights=str(tmp_path / "w.pth"), size=64).features == 1024
+
+
+def test_code_in_a_file_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"conv_stem.weight": Trap()}, tmp_path / "w.pt")
+    with pytest.raises(ConfigError, match="more than weights, or damaged"):
+        create(NAME, weights=str(tmp_path / "w.pt"), size=64)
+    assert not (tmp_path / "trapped").exists()
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_a_file_that_was_cut_short_is_named(tmp_path: Path, share: float, suffix: str) -> None:
+    path = tmp_path / f"w{suffix}"
+    torch.save(state(), path) if suffix == ".pt" else save_file(state(), path)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    with pytest.raises(ConfigError, match="cannot be read as") as caught:
+        create(NAME, weights=str(path), size=64)
+    assert caught.value.source == str(path)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ({"kw": "pad_type=same"}, "expected a JSON object as 'kw'"),
+        ({"kw": '{"pads": 1}'}, "does not take"),
+        ({"mean": "[0.5, 0.5]"}, "expected three numbers as 'mean'"),
+        ({"identity": '"act"'}, "expected a JSON list as 'identity'"),
+        ({"identity": '["blocks.9.act"]'}, "has no module 'blocks.9.act'"),
+    ],
+    ids=["no JSON", "unknown argument", "two numbers", "no list", "no such module"],
+)
+def test_metadata_that_makes_no_sense_is_refused(tmp_path: Path, metadata: dict[str, str], said: str) -> None:
+    save_file(state(), tmp_path / "w.safetensors", metadata)
+    with pytest.raises(ConfigError, match=said):
+        create(NAME, weights=str(tmp_path / "w.safetensors"), size=64)
+
+
+def test_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
+    weights = state()
+    weights["conv_stem.weight"][0] = float("nan")
+    save_file(weights, tmp_path / "w.safetensors")
+    with pytest.raises(ConfigError, match=r"no numbers, in conv_stem\.weight"):
+        create(NAME, weights=str(tmp_path / "w.safetensors"), size=64)
+
+
+def test_modules_that_the_weights_do_without_are_left_out(tmp_path: Path) -> None:
+    save_file(state(), tmp_path / "w.safetensors", {"arch": NAME, "identity": '["blocks.0.0.bn1.act"]'})
+    backbone = create(NAME, weights=str(tmp_path / "w.safetensors"), size=64)
+    assert isinstance(backbone.network.get_submodule("blocks.0.0.bn1.act"), torch.nn.Identity)
+    again = create(NAME, size=64, options=backbone.options)  # as a run is opened: by what run.json keeps
+    assert isinstance(again.network.get_submodule("blocks.0.0.bn1.act"), torch.nn.Identity)
+
+
+def test_positions_are_resampled_to_the_size(tmp_path: Path) -> None:
+    name = "vit_tiny_patch16_224"
+    weights = timm.create_model(name, num_classes=0, depth=1, img_size=64).state_dict()
+    save_file(weights, tmp_path / "w.safetensors", {"arch": name, "kw": '{"depth": 1}'})
+    loaded = create(name, weights=str(tmp_path / "w.safetensors"), size=96).network.pos_embed
+    assert loaded.shape == (1, 1 + 36, 192)
+    assert torch.equal(loaded[:, 0], weights["pos_embed"][:, 0])
+
+
 @pytest.mark.parametrize("content", [None, b"", b"not weights"], ids=["absent", "empty", "text"])
 def test_a_file_that_is_none_is_named(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "w.safetensors"
