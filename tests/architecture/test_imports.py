@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ["torch", "onnxruntime", "fastapi", "pyarrow", "numpy", "pydantic", "PIL", "streamlit", "lightning", "timm"]
+HEAVY += ["mlflow", "matplotlib"]
 LONGEST_FILE = 400  # lines
 
 
