@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from catalens.core.config import Settings
+    from catalens.core.config import Preset, Settings
     from catalens.core.progress import Progress
 
     T = TypeVar("T", bound=Settings)
@@ -60,12 +60,19 @@ def json_option(command: Command) -> Command:
 
 
 def settings(
-    model: type[T], section: str, config: Path | None, assignments: tuple[str, ...], flags: Mapping[str, Any]
+    model: type[T],
+    section: str,
+    config: Path | None,
+    assignments: tuple[str, ...],
+    flags: Mapping[str, Any],
+    *,
+    presets: Mapping[str, Preset] | None = None,
 ) -> T:
-    """The verb's settings; later wins: defaults, --config, the verb's own flags, --set."""
+    """The verb's settings; later wins: defaults, a preset, --config, the verb's own flags, --set."""
     from catalens.core.config import load, parse_assignments
 
-    return load(config, model, {**flags, **parse_assignments(assignments, section=section)}, section=section)
+    overrides = {**flags, **parse_assignments(assignments, section=section)}
+    return load(config, model, overrides, section=section, presets=presets)
 
 
 def emit(values: Any) -> None:

@@ -73,7 +73,10 @@ class Mixer:
         cut = self.cutmix > 0 and (self.mixup == 0 or rng.random() < 0.5)
         alpha = self.cutmix if cut else self.mixup
         kept = float(rng.beta(alpha, alpha))
-        partner = tuple(rng.permutation(photos).tolist())
+        order = rng.permutation(photos)
+        partner_of = np.empty(photos, dtype=np.int64)
+        partner_of[order] = np.roll(order, 1)  # a ring, so that no photo is mixed with itself
+        partner = tuple(partner_of.tolist())
         if not cut:
             return Mix(partner, kept)
         box = _box(side, 1 - kept, rng)

@@ -93,6 +93,13 @@ def test_off(mixer: Mixer) -> None:
     assert torch.equal(chance.get_state(), generator().get_state()), "nothing is drawn"
 
 
+def test_no_photo_is_mixed_with_itself() -> None:
+    chance = generator()
+    mixes = [Mixer(0.2, 1.0, 1.0, CLASSES).draw(photos, SIDE, chance) for photos in (2, 3, 7) for _ in range(20)]
+    assert all(sorted(mix.partner) == list(range(len(mix.partner))) for mix in mixes)
+    assert all(own != other for mix in mixes for own, other in enumerate(mix.partner))
+
+
 def test_a_batch_of_one_has_no_partner() -> None:
     pixels, labels = batch(photos=1)
     assert Mixer(0.2, 1.0, 1.0, CLASSES)(pixels, labels, generator())[1] is labels
