@@ -23,6 +23,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "duplicates": ("catalens.cli.duplicates", "Find the copies in a catalog: same bytes, same pixels, same picture."),
     "split": ("catalens.cli.split", "Divide a catalog into train, val, calib and test, without leaks."),
     "train": ("catalens.cli.train", "Train a model on a catalog."),
+    "compare": ("catalens.cli.compare", "Train several models on a catalog, and set them beside each other."),
     "export": (
         "catalens.cli.export",
         "Turn a run into a bundle that is calibrated, checked and ready to serve.",

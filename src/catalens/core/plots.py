@@ -9,16 +9,22 @@ from math import ceil, log10
 
 WIDTH, HEIGHT = 520, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 22, 14, 42
+_LETTER, _ROW = 6.4, 13  # about how wide a letter of a label is, and how high a row of them
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Points (x, y) under a name.  `style` is a class of the page: "a", "b" or "guide"; `dots` marks the points."""
+    """Points (x, y) under a name.  `style` is a class of the page: "a" to "h", "dashed" behind it, or "guide".
+
+    `dots` marks the points; they are not `joined` in a scatter plot.  `labelled` writes the name beside the last one.
+    """
 
     name: str
     points: tuple[tuple[float, float], ...]
     style: str = "a"
     dots: bool = False
+    joined: bool = True
+    labelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +71,14 @@ def log_axis(name: str, high: float) -> Axis:
 def plot(title: str, x: Axis, y: Axis, lines: Sequence[Line]) -> str:
     """An SVG picture with its legend; `title` is what a screen reader says."""
     shown = [line for line in lines if line.points]
-    drawn = [*_grid(x, y), *(mark for line in shown for mark in _marks(line, x, y))]
+    drawn = [*_grid(x, y), *(mark for line in shown for mark in _marks(line, x, y)), *_labels(shown, x, y)]
     svg = (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title, quote=True)}">'
         + "".join(drawn)
         + "</svg>"
     )
-    keys = "".join(f'<span><i class="key {line.style}"></i>{escape(line.name)}</span>' for line in shown)
+    unnamed = [line for line in shown if not line.labelled]
+    keys = "".join(f'<span><i class="key {line.style}"></i>{escape(line.name)}</span>' for line in unnamed)
     return f'<figure>{svg}<div class="legend">{keys}</div></figure>'
 
 
@@ -112,10 +119,31 @@ def _grid(x: Axis, y: Axis) -> list[str]:
 def _marks(line: Line, x: Axis, y: Axis) -> list[str]:
     places = [(_across(x, px), _up(y, py)) for px, py in line.points]
     path = " ".join(f"{px:.1f},{py:.1f}" for px, py in places)
-    marks = [f'<polyline class="line {line.style}" points="{path}"/>']
+    marks = [f'<polyline class="line {line.style}" points="{path}"/>'] if line.joined else []
     if line.dots:
         for (px, py), (vx, vy) in zip(places, line.points, strict=True):
             words = f"{line.name}: {x.form.format(vx)}, {y.form.format(vy)}"
             dot = f'<circle class="dot {line.style}" cx="{px:.1f}" cy="{py:.1f}" r="4">'
             marks.append(f"{dot}<title>{escape(words)}</title></circle>")
+    return marks
+
+
+def _labels(lines: Sequence[Line], x: Axis, y: Axis) -> list[str]:
+    """Names beside last points: to the left on the right half, and moved up or down where another one stands."""
+    taken = [
+        (px - 5, px + 5, py) for line in lines for px, py in ((_across(x, vx), _up(y, vy)) for vx, vy in line.points)
+    ]
+    marks = []
+    for line in (line for line in lines if line.labelled):
+        px, py = _across(x, line.points[-1][0]), _up(y, line.points[-1][1])
+        width = _LETTER * len(line.name)
+        left = px > (_LEFT + WIDTH - _RIGHT) / 2
+        start, end = (px - 8 - width, px - 8) if left else (px + 8, px + 8 + width)
+        rows = [row for step in range(12) for row in (py - step * _ROW, py + step * _ROW)]
+        inside = [row for row in rows if _TOP - 4 <= row <= HEIGHT - _BOTTOM - 4]
+        free = (row for row in inside if not any(a < end and start < b and abs(row - c) < _ROW for a, b, c in taken))
+        row = next(free, py)
+        taken.append((start, end, row))
+        at, anchor = (px - 8, "end") if left else (px + 8, "start")
+        marks.append(f'<text x="{at:.1f}" y="{row + 4:.1f}" text-anchor="{anchor}">{escape(line.name)}</text>')
     return marks

@@ -1,0 +1,1 @@
+"""Several models trained, exported and measured the same way, and set beside each other."""
