@@ -15,6 +15,7 @@ EXIT_CODES: dict[type[errors.CatalensError], int] = {
     errors.SourceError: ERROR,
     errors.FetchError: ERROR,
     errors.NotFound: ERROR,
+    errors.TrainingError: ERROR,
     errors.BundleCorrupt: ERROR,
     errors.BundleIncompatible: ERROR,
     errors.ParityError: GATE,

@@ -93,6 +93,10 @@ class NotFound(DataError):
     """A product or photo was asked for by a name that nothing has; `.key` is the name."""
 
 
+class TrainingError(CatalensError):
+    """A training run that cannot go on: a loss that is no number, no memory, a full disk.  `--resume` goes on after."""
+
+
 class BundleError(CatalensError):
     """Something is wrong with a bundle."""
 

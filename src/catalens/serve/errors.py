@@ -24,6 +24,7 @@ HTTP_STATUS: dict[type[errors.CatalensError], int] = {
     errors.SourceError: 422,
     errors.FetchError: 422,
     errors.NotFound: 404,
+    errors.TrainingError: 500,
     errors.BundleCorrupt: 500,
     errors.BundleIncompatible: 500,
     errors.ParityError: 500,

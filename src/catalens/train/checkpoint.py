@@ -16,6 +16,7 @@ from catalens.core.taxonomy import Taxonomy
 from catalens.train.backbones import SCRATCH, create
 from catalens.train.model import Classifier, build
 from catalens.train.settings import TrainSettings
+from catalens.train.tail import apply
 
 INFO, TAXONOMY, CHECKPOINTS = "run.json", "taxonomy.parquet", "checkpoints"
 
@@ -45,10 +46,12 @@ def write_info(folder: Path, info: dict[str, Any]) -> None:
     write_json(info, folder / INFO)
 
 
-def load_run(folder: Path, weights: Literal["best", "last"] | None = None) -> TrainedRun:
+def load_run(folder: Path, weights: Literal["best", "last"] | None = None, *, tail: bool = True) -> TrainedRun:
     """Rebuild the model of a run.
 
-    `weights` picks the epoch; None takes the one that the run was told to keep.  Raises ConfigError if there is none.
+    `weights` picks the epoch; None takes the one that the run was told to keep.  The classifier is the one that was
+    changed for the long tail, where it was changed for this epoch's, unless `tail` is false.
+    Raises ConfigError if there is no such epoch.
     """
     info = read_info(folder)
     settings = TrainSettings.model_validate(info["settings"])
@@ -62,4 +65,6 @@ def load_run(folder: Path, weights: Literal["best", "last"] | None = None) -> Tr
     state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
     prefix = "averaged.module." if settings.ema else "model."
     model.load_state_dict({key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)})
+    if tail:
+        apply(model, folder)
     return TrainedRun(model.eval(), preprocess, taxonomy, info)

@@ -6,13 +6,13 @@ import contextlib
 import ctypes
 import signal
 import sys
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset
 
 from catalens.core.catalog import Catalog, photos_digest
 from catalens.core.errors import CatalogError
@@ -20,6 +20,7 @@ from catalens.core.image import RgbImage
 from catalens.core.preprocess import Preprocess
 from catalens.core.shards import ShardReader
 from catalens.core.taxonomy import Taxonomy
+from catalens.train.attributes import Vocabulary
 from catalens.train.augment import Augment
 from catalens.train.rowfile import RowFile
 
@@ -70,14 +71,20 @@ class Photos:
         )
 
 
-def photos_of(catalog: Catalog, part: str, taxonomy: Taxonomy) -> Photos:
-    """The photos of a part whose product is in one of the taxonomy's leaves.  Raises CatalogError."""
+def photos_of(catalog: Catalog, part: str, taxonomy: Taxonomy, vocabulary: Vocabulary | None = None) -> Photos:
+    """The photos of a part whose product is in one of the taxonomy's leaves, or below one.
+
+    With a `vocabulary` they know the values of its attributes.  Raises CatalogError.
+    """
     images, labels = catalog.labelled(part, taxonomy)
     if not len(images):
         message = f"no photo of part {part!r} is in one of the {len(taxonomy.leaves)} categories that are trained"
         raise CatalogError(message, source=str(catalog.path))
     ids, shards, rows = (tuple(images[name].to_pylist()) for name in ("image_id", "shard", "row"))
-    return Photos(catalog.photos, ids, shards, rows, labels)
+    attributes = None
+    if vocabulary is not None and vocabulary.names:
+        attributes = vocabulary.labels(catalog, images["product_id"].to_pylist())
+    return Photos(catalog.photos, ids, shards, rows, labels, attributes)
 
 
 class PhotoDataset(Dataset[tuple[Tensor, Tensor]]):
@@ -98,6 +105,11 @@ class PhotoDataset(Dataset[tuple[Tensor, Tensor]]):
         self.augment = augment
         self._cache = cache
         self._targets = torch.from_numpy(photos.targets)
+
+    @property
+    def cached(self) -> bool:
+        """Does a photo cost the same wherever it lies?"""
+        return self._cache is not None
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -153,47 +165,6 @@ def windowed_order(photos: Photos, window: int, *, seed: int, epoch: int) -> np.
     names, shard = np.unique(np.asarray(photos.shards), return_inverse=True)
     stream = np.lexsort((np.asarray(photos.rows), rng.permutation(len(names))[shard]))
     return stream[np.argsort(np.arange(len(stream)) + rng.uniform(0, window, len(stream)), kind="stable")]
-
-
-class EpochSampler(Sampler[Place]):
-    """Places of one epoch: in order, or shuffled by (seed, epoch).
-
-    Lightning calls `set_epoch`, but in a resumed run only after the workers have begun to fetch: `epoch` is where to
-    start.
-    """
-
-    def __init__(self, count: int, *, seed: int | None, epoch: int = 0) -> None:
-        self._count = count
-        self._seed = seed
-        self._epoch = epoch
-
-    def set_epoch(self, epoch: int) -> None:
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[Place]:
-        order = np.arange(self._count)
-        if self._seed is not None:
-            order = np.random.default_rng((self._seed, self._epoch)).permutation(self._count)
-        return ((self._epoch, int(photo)) for photo in order)
-
-
-def loader(dataset: PhotoDataset, *, batch: int, workers: int, seed: int | None, epoch: int = 0) -> DataLoader[Batch]:
-    """Batches (uint8 [N, S, S, 3], int64 [N]).  With a `seed`: shuffled, and a last incomplete batch is left out."""
-    return DataLoader(
-        dataset,
-        batch_size=batch,
-        sampler=EpochSampler(len(dataset), seed=seed, epoch=epoch),
-        drop_last=seed is not None and len(dataset) > batch,
-        collate_fn=collate,  # type: ignore[arg-type]  # torch's types know only lists of items
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        worker_init_fn=start_worker if workers else None,
-        generator=torch.Generator(),  # workers' seeds are not drawn from the generator that dropout uses
-        pin_memory=torch.cuda.is_available(),
-    )
 
 
 def start_worker(worker: int) -> None:

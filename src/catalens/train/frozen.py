@@ -7,6 +7,7 @@ epoch v would augment it, and epoch e takes view e modulo `views`.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from catalens.core.errors import CatalogError, ConfigError
@@ -25,15 +26,17 @@ from catalens.train.dataset import Batch, PhotoDataset, Photos, Place, collate, 
 from catalens.train.model import Classifier
 from catalens.train.rowfile import RowFile, size_of
 from catalens.train.settings import TrainSettings
-from catalens.train.split import Outputs, Split, split
+from catalens.train.split import Outputs, Split, evaluated, example, split
 from catalens.train.squares import cache_folder, unusable
 
-BATCH = 64  # photos that the trunk computes at once
+BATCH = 16  # photos that the trunk computes at once: faster than 8 or 32, whose arrays no longer fit the caches
 LARGEST = float(np.finfo(np.float16).max)
 
 
 class FrozenDataset(Dataset[tuple[Tensor, Tensor]]):
     """In place of a `PhotoDataset`: the same places and labels, activations instead of pixels."""
+
+    cached = True
 
     def __init__(self, file: RowFile, photos: Photos, *, views: int, channels_last: bool) -> None:
         self.photos = photos
@@ -141,16 +144,17 @@ def _computed(
     device = torch.device("cuda") if torch.cuda.is_available() else home
     model.to(device)
     try:
-        example = parts.trunk(dataset[0, 0][0][None].to(device))
-        channels_last = example.ndim == 4 and example.is_contiguous(memory_format=torch.channels_last)
-        form = tuple((example.permute(0, 2, 3, 1) if channels_last else example).shape[1:])
+        first = parts.trunk(dataset[0, 0][0][None].to(device))
+        channels_last = first.ndim == 4 and first.is_contiguous(memory_format=torch.channels_last)
+        form = tuple((first.permute(0, 2, 3, 1) if channels_last else first).shape[1:])
         try:
             file = RowFile.on_disk(path, views * len(dataset), form, "float16")
             with _alone(path, say):
                 if len(rows := file.missing()):
                     size = size_of(len(file), form, "float16") / 1e9
                     say(f"computing the frozen layers once: {len(rows):,} pictures, {size:.2f} GB in {path.parent}")
-                    _fill(file, rows, dataset, parts, device, channels_last, settings.workers, progress)
+                    trunk = fast(model, parts, settings.size) if device.type == "cpu" else parts.trunk
+                    _fill(file, rows, dataset, trunk, device, channels_last, settings.workers, progress)
                     file.flush()
         except OSError as error:
             raise unusable(error, path.parent, instead="train.views=0") from None
@@ -163,7 +167,7 @@ def _fill(
     file: RowFile,
     rows: np.ndarray,
     dataset: PhotoDataset,
-    parts: Split,
+    trunk: Callable[[Tensor], Tensor],
     device: torch.device,
     channels_last: bool,
     workers: int,
@@ -182,13 +186,40 @@ def _fill(
     )
     done = 0
     for chosen, (pixels, _) in zip(batches, pictures, strict=True):
-        activations = parts.trunk(pixels.to(device)).float().clamp(-LARGEST, LARGEST).half()
+        with torch.no_grad():
+            computed = trunk(pixels.to(device))
+        activations = computed.float().clamp(-LARGEST, LARGEST).half()
         if channels_last:
             activations = activations.permute(0, 2, 3, 1)
         for (view, photo), activation in zip(chosen, activations.cpu().numpy(), strict=True):
             file.put(view * len(dataset) + photo, activation)
         done += len(chosen)
         progress(done, len(rows), "frozen layers")
+
+
+def fast(model: Classifier, parts: Split, size: int) -> Callable[[Tensor], Tensor]:
+    """The trunk as one graph with its batch norms folded into the convolutions: MobileNetV2 takes half the time on a CPU.
+
+    The trunk as it is, where it cannot be traced or what comes out differs.
+    """
+
+    class Trunk(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, pixels: Tensor) -> Tensor:
+            return parts.trunk(pixels)
+
+    with warnings.catch_warnings(), torch.no_grad(), evaluated(model):
+        warnings.simplefilter("ignore")  # of tracing: what it warns of is compared below
+        try:
+            graph = torch.jit.freeze(torch.jit.trace(Trunk().eval(), example(size, 2), check_trace=False, strict=False))
+            pixels = example(size, 3)
+            same = torch.allclose(graph(pixels), parts.trunk(pixels), rtol=1e-3, atol=1e-3)
+        except Exception:  # tracing raises whatever the network's own code does on it
+            return parts.trunk
+    return graph if same else parts.trunk
 
 
 @contextmanager

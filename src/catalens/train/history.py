@@ -14,6 +14,7 @@ import lightning as L
 from lightning.pytorch.callbacks import Callback
 
 from catalens.core.progress import Progress
+from catalens.train.batches import Plan
 
 COLUMNS = ("epoch", "train_loss", "train_top1", "val_loss", "val_top1", "lr", "seconds")
 HEADER = (
@@ -24,41 +25,67 @@ HEADER = (
 class History(Callback):
     """Writes metrics.csv and curves.png after every epoch, and says each epoch as a line of a table."""
 
-    def __init__(self, folder: Path, *, say: Callable[[str], None], progress: Progress) -> None:
+    def __init__(self, folder: Path, plan: Plan, *, say: Callable[[str], None], progress: Progress) -> None:
         self._folder = folder
+        self._plan = plan
         self._say = say
         self._progress = progress
-        self._started = 0.0
+        self._epoch_started = self._fit_started = time.monotonic()
+        self._done_before = 0.0  # share of the work that an earlier process did
         self.rows: list[dict[str, float]] = []
 
     def state_dict(self) -> dict[str, Any]:
-        return {"rows": [dict(row) for row in self.rows]}
+        """The rows so far, and the seconds that are spent on the epoch that is not done yet."""
+        return {"rows": [dict(row) for row in self.rows], "spent_s": time.monotonic() - self._epoch_started}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.rows = [dict(row) for row in state_dict["rows"]]
+        self._epoch_started = time.monotonic() - state_dict["spent_s"]
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._fit_started = time.monotonic()
+        self._done_before = self._plan.done(min(len(self.rows), len(self._plan.sizes) - 1), 0)
         self._say(HEADER)
         for row in self.rows:
             self._say(_line(row))
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._started = time.monotonic()
+        self._epoch_started = time.monotonic()
 
-    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
-        note = f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}"
-        self._progress(trainer.global_step, int(trainer.estimated_stepping_batches), note)
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        done = self._plan.done(trainer.current_epoch, batch_idx + 1)
+        left = left_s(time.monotonic() - self._fit_started, done - self._done_before, 1 - done)
+        note = f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}, {duration(left)} left"
+        self._progress(trainer.global_step, self._plan.total_steps, note)
 
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: Any) -> None:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        metrics |= pl_module.epoch_sums()  # a sum over all processes: each of them has to come here
         row = {name: metrics.get(name, math.nan) for name in COLUMNS}
         row["epoch"] = trainer.current_epoch + 1
         row["lr"] = trainer.optimizers[0].param_groups[-1]["lr"]
-        row["seconds"] = time.monotonic() - self._started
+        row["seconds"] = time.monotonic() - self._epoch_started
         self.rows.append(row)
+        if not trainer.is_global_zero:
+            return
         self._say(_line(row))
         write_csv(self.rows, self._folder / "metrics.csv")
         draw_curves(self.rows, self._folder / "curves.png")
+
+
+def left_s(spent_s: float, done: float, left: float) -> float | None:
+    """Seconds that `left` of the work will take if `done` of it took `spent_s`; None before anything is done."""
+    return spent_s * left / done if done > 0 else None
+
+
+def duration(seconds: float | None) -> str:
+    """For a person: "40 s", "12 min", "3 h 05 min"; "?" where it is not known."""
+    if seconds is None:
+        return "?"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def write_csv(rows: list[dict[str, float]], path: Path) -> None:

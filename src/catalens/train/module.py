@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import lightning as L
@@ -11,22 +13,60 @@ from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from catalens.core.errors import TrainingError
 from catalens.train.backbones import last_stages
+from catalens.train.batches import Plan
+from catalens.train.dataset import Batch
+from catalens.train.mixing import Mixer
 from catalens.train.model import Classifier
+from catalens.train.rates import parameter_groups, warmup_constant, warmup_cosine
 from catalens.train.settings import TrainSettings
 
-Batch = tuple[Tensor, Tensor]  # uint8 [N, S, S, 3], int64 [N]
+Outputs = tuple[Tensor, ...]
+Forward = Callable[[Tensor], Outputs]
+LOOKED_AT = 25  # steps between two looks at the loss on a GPU, each of which waits for it
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is trained for: the category's loss, what is mixed, and the names of the attributes with heads."""
+
+    loss: nn.Module
+    mixer: Mixer
+    attributes: tuple[str, ...] = ()
 
 
 class TrainModule(L.LightningModule):
-    """Trains `model`; validates and keeps the averaged weights where `settings.ema` is on."""
+    """Trains `model`; validates and keeps the averaged weights where `settings.ema` is on.
 
-    def __init__(self, model: Classifier, settings: TrainSettings) -> None:
+    `entry` gives the part of a model that takes what the loader gives; the model itself where it is None.  Sums over
+    the epoch and the place in it are kept in the checkpoint: a run that is resumed in mid-epoch reports whole epochs.
+    """
+
+    def __init__(
+        self,
+        model: Classifier,
+        settings: TrainSettings,
+        plan: Plan,
+        objective: Objective,
+        *,
+        entry: Callable[[Classifier], Forward] | None = None,
+        after_step: Callable[[L.Trainer], None] = lambda trainer: None,
+    ) -> None:
         super().__init__()
         self.model = model
         self.settings = settings
+        self.plan = plan
+        self.objective = objective
+        self.loss = objective.loss
         self.averaged = ModelEmaV3(model, decay=settings.ema, use_warmup=True) if settings.ema else None
-        _freeze(model, settings)
+        self._entry = entry
+        self._after_step = after_step
+        self._mixing = objective.mixer.on and entry is None
+        self._sums = torch.zeros(3, dtype=torch.float64)  # loss, right answers, photos
+        self._place = (0, 0)  # epoch, batches done in it
+        self._forwards: dict[int, Forward] = {}
+        freeze(model, settings)
 
     @property
     def result(self) -> Classifier:
@@ -46,62 +86,105 @@ class TrainModule(L.LightningModule):
         return self
 
     def on_train_epoch_start(self) -> None:
-        # dropout draws from torch's generator: seeded by the epoch, so that a resumed run draws the same
-        torch.manual_seed(self.settings.seed * 100_003 + self.current_epoch)
+        self._sums.zero_()
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        # dropout draws from torch's generator: seeded by the place, so that a resumed run draws the same
+        self._seed = (self.settings.seed * 100_003 + self.current_epoch) * 1_000_003 + batch_idx
+        torch.manual_seed(self._seed + self.global_rank * 7919)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         pixels, labels = batch
-        logits, _ = self.model(pixels)
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.settings.label_smoothing)
-        self._note("train", loss, logits, labels)
+        category = labels if labels.ndim == 1 else labels[:, 0]
+        target = category
+        if self._mixing:
+            pixels, target = self.objective.mixer(pixels, category, torch.Generator().manual_seed(self._seed + 1))
+        outputs = self._run(self.model, pixels)
+        loss = self.loss(outputs[0].float(), target)
+        self._look_at(loss, index)
+        right = (outputs[0].argmax(dim=1) == category).sum()
+        with torch.no_grad():
+            values = torch.stack([loss.detach().double() * len(category), right.double()])
+            self._sums[:2] += values.to(self._sums.device)
+            self._sums[2] += len(category)
         return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if self.averaged is not None:
+        if self.averaged is not None and self._stepped(batch_idx):
             self.averaged.update(self.model, step=self.global_step)
+        self._place = (self.current_epoch, batch_idx + 1)
+        self._after_step(self.trainer)
 
     def validation_step(self, batch: Batch, index: int) -> None:
         pixels, labels = batch
-        logits, _ = self.result(pixels)
-        self._note("val", F.cross_entropy(logits, labels), logits, labels)
+        category = labels if labels.ndim == 1 else labels[:, 0]
+        outputs = self._run(self.result, pixels)
+        logits = outputs[0].float()
+        values = {"val_loss": F.cross_entropy(logits, category), "val_top1": _top1(logits, category)}
+        self.log_dict(values, on_step=False, on_epoch=True, batch_size=len(category), sync_dist=True)
+        for column, name in enumerate(self.objective.attributes):
+            known = labels[:, 1 + column] >= 0
+            if known.any():
+                top1 = _top1(outputs[2 + column][known], labels[known, 1 + column])
+                self.log(f"val_{name}_top1", top1, on_epoch=True, batch_size=int(known.sum()), sync_dist=True)
+
+    def epoch_sums(self) -> dict[str, float]:
+        """Mean training loss and top-1 of the epoch so far, over all processes."""
+        total = self.trainer.strategy.reduce(self._sums.clone(), reduce_op="sum")
+        loss, right, photos = (float(value) for value in total)
+        return {"train_loss": loss / max(1.0, photos), "train_top1": right / max(1.0, photos)}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        epoch, batches = self._place
+        whole = batches >= self.plan.batches(epoch)
+        checkpoint["place"] = [epoch + 1, 0] if whole else [epoch, batches]
+        checkpoint["sums"] = self._sums.tolist()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self._sums.copy_(torch.tensor(checkpoint["sums"], dtype=torch.float64))
+        self._place = tuple(checkpoint["place"])
 
     def configure_optimizers(self) -> Any:
-        settings = self.settings
+        settings, plan = self.settings, self.plan
         kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
-        optimizer = kind(self._groups(), lr=settings.lr)
-        steps = int(self.trainer.estimated_stepping_batches)
-        warmup = round(settings.warmup_epochs * steps / settings.epochs)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warmup_cosine(step, warmup, steps))
+        optimizer = kind(parameter_groups(self.model, settings), lr=settings.lr)
+        warmup = round(settings.warmup_epochs * plan.total_steps / settings.epochs)
+        factor = warmup_cosine if settings.schedule == "cosine" else warmup_constant
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(step, warmup, plan.total_steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def _groups(self) -> list[dict[str, Any]]:
-        """Head and backbone have their own rate; biases and norms (one dimension) no decay."""
-        settings = self.settings
-        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-        for name, parameter in self.model.named_parameters():
-            if parameter.requires_grad:
-                rate = settings.lr * (settings.backbone_lr if name.startswith("backbone.") else 1.0)
-                decay = settings.weight_decay if parameter.ndim > 1 else 0.0
-                groups.setdefault((rate, decay), []).append(parameter)
-        return [{"params": params, "lr": rate, "weight_decay": decay} for (rate, decay), params in groups.items()]
+    def _run(self, model: Classifier, pixels: Tensor) -> Outputs:
+        if self._entry is None:
+            return model(pixels)
+        if id(model) not in self._forwards:
+            self._forwards[id(model)] = self._entry(model)
+        return self._forwards[id(model)](pixels)
 
-    def _note(self, part: str, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        top1 = (logits.argmax(dim=1) == labels).float().mean()
-        values = {f"{part}_loss": loss.detach(), f"{part}_top1": top1}
-        self.log_dict(values, on_step=False, on_epoch=True, batch_size=len(labels))
+    def _stepped(self, batch_idx: int) -> bool:
+        """Was this the last of the batches whose gradients are added up?"""
+        done = batch_idx + 1
+        return done % self.plan.accumulate == 0 or done >= self.plan.batches(self.current_epoch)
+
+    def _look_at(self, loss: Tensor, index: int) -> None:
+        if loss.device.type != "cpu" and index % LOOKED_AT:
+            return
+        if not math.isfinite(loss.item()):
+            raise TrainingError(
+                f"the loss became {loss.item():g} in epoch {self.current_epoch + 1}, batch {index + 1}; its weights are "
+                f"not kept. Start again with a lower rate (train.lr={self.settings.lr / 10:g}), train.clip=1.0"
+                + (" or train.precision=32" if self.settings.precision in ("16", "auto") else ""),
+                key="lr",
+            )
 
 
-def warmup_cosine(step: int, warmup: int, steps: int) -> float:
-    """Factor of the peak rate: linear up over `warmup` steps, then a half cosine down to 0."""
-    if step < warmup:
-        return (step + 1) / warmup
-    done = (step - warmup) / max(1, steps - warmup)
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-
-
-def _freeze(model: Classifier, settings: TrainSettings) -> None:
+def freeze(model: Classifier, settings: TrainSettings) -> None:
+    """Leave to the optimiser only what `settings.mode` trains."""
     if settings.mode == "full":
         return
     trained = last_stages(model.backbone, settings.last_stages) if settings.mode == "last" else set()
     for name, parameter in model.backbone.named_parameters():
         parameter.requires_grad_(name in trained)
+
+
+def _top1(logits: Tensor, labels: Tensor) -> Tensor:
+    return (logits.argmax(dim=1) == labels).float().mean()

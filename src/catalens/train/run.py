@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import math
-import warnings
-from collections import Counter
-from collections.abc import Callable, Set
-from importlib.metadata import version
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback
 
 from catalens.core.catalog import Catalog
-from catalens.core.errors import CatalogError, ConfigError
-from catalens.core.flagged import flagged
 from catalens.core.preprocess import Preprocess
 from catalens.core.progress import Progress, silent
-from catalens.core.taxonomy import Taxonomy
+from catalens.track.tracker import Tracker
 from catalens.train.augment import Augment
 from catalens.train.backbones import Backbone, create
-from catalens.train.checkpoint import CHECKPOINTS, INFO, TAXONOMY, read_info, write_info
-from catalens.train.dataset import PhotoDataset, Photos, loader, photos_of
+from catalens.train.batches import EpochBatches, InOrder, Plan, loader, make_plan, photo_order
+from catalens.train.checkpoint import CHECKPOINTS, load_run, read_info, write_info
+from catalens.train.dataset import PhotoDataset
+from catalens.train.faults import explained
+from catalens.train.folder import describe, open_folder
+from catalens.train.frozen import Frozen, FrozenDataset, prepare
 from catalens.train.history import History
-from catalens.train.model import build
-from catalens.train.module import TrainModule
+from catalens.train.losses import make_loss
+from catalens.train.memory import fitting_batch
+from catalens.train.mixing import Mixer
+from catalens.train.model import Classifier, build
+from catalens.train.module import Objective, TrainModule, freeze
+from catalens.train.parts import Parts, read_parts
 from catalens.train.settings import TrainSettings
+from catalens.train.squares import open_squares
+from catalens.train.tracking import SendEpochs, open_tracker
+from catalens.train.trainer import LAST, MidEpoch, make_trainer, process_rank
 
 
 def run(
@@ -44,68 +48,163 @@ def run(
     """Train a model on the catalog's `train` part, watched on its `val` part; what run.json says at the end.
 
     The same catalog, settings, seed and number of threads give the same run.  With `resume`, a run that was stopped
-    goes on after its last finished epoch as if it had not been.  `say` gets a line an epoch.
-    Raises ConfigError or CatalogError.
+    goes on at its last checkpoint, in mid-epoch too, as if it had not been stopped.  `say` gets a line an epoch.
+    Raises ConfigError, CatalogError or TrainingError.
     """
-    skipped = flagged(catalog, settings.skip_flags) if settings.skip_flags else set()
-    counts = train_counts(catalog, skipped)
-    taxonomy = trained_taxonomy(catalog, counts, settings.min_products)
-    has_val = "val" in catalog.split.values()
-    if not has_val and (settings.keep == "best" or settings.patience):
-        raise ConfigError("the catalog has no part 'val' to choose an epoch by; set train.keep=last, train.patience=0")
+    first = process_rank() == 0
+    say = say if first else _nothing
+    data = read_parts(catalog, settings)
     L.seed_everything(settings.seed, verbose=False)
     backbone = create(settings.model, weights=settings.weights, size=settings.size)
     preprocess = _preprocess(settings, backbone)
-    part = photos_of(catalog, "train", taxonomy)
-    train = part.without(skipped)
-    val = photos_of(catalog, "val", taxonomy) if has_val else None
-
-    info = _describe(catalog, counts, settings, preprocess, backbone, taxonomy, part)
-    info |= {"train_photos": len(train), "skipped_photos": len(part) - len(train), "trained_digest": train.digest}
-    _open_folder(folder, info, taxonomy, resume=resume)
-    model = build(backbone, preprocess, classes=len(taxonomy.leaves), dropout=settings.dropout)
-    history = History(folder, say=say, progress=progress)
-    checkpoint = _last_checkpoint(folder) if resume else None
-    trainer = _trainer(folder, settings, history, watched=val is not None)
-    trainer.fit(
-        TrainModule(model, settings),
-        loader(
-            PhotoDataset(train, preprocess, Augment(settings.augment, settings.size, seed=settings.seed)),
-            batch=settings.batch,
-            workers=settings.workers,
-            seed=settings.seed,
-            epoch=_epochs_done(checkpoint),
-        ),
-        loader(PhotoDataset(val, preprocess), batch=2 * settings.batch, workers=settings.workers, seed=None)
-        if val is not None
-        else None,
-        ckpt_path=checkpoint,
-        weights_only=True,
+    model = build(
+        backbone,
+        preprocess,
+        classes=len(data.taxonomy.leaves),
+        dropout=settings.dropout,
     )
-    info |= _outcome(history)
-    write_info(folder, info)
+    info = describe(catalog, data, settings, preprocess, backbone)
+    info["batch"] = _batch(settings, model, len(data.train), folder, resume=resume)
+    if first:
+        open_folder(folder, info, data.taxonomy, resume=resume)
+    tracker = open_tracker(settings, info, folder, say=say) if first else None
+    try:
+        with explained(folder, batch=info["batch"], accumulate=settings.accumulate):
+            history = _fit(model, data, folder, settings, info, preprocess, tracker, resume, say, progress)
+            if first:
+                info |= _outcome(history)
+                info |= _after(model, data, folder, settings, preprocess, say, progress)
+                write_info(folder, info)
+    except BaseException as error:
+        if tracker is not None:
+            tracker.fail(error)
+        raise
+    if tracker is not None:
+        tracker.finish(info)
     return info
 
 
-def trained_taxonomy(catalog: Catalog, counts: Counter[str], min_products: int) -> Taxonomy:
-    """The tree over the leaves with `min_products` products in train.  Raises CatalogError if there are none."""
-    leaves = [leaf for leaf in catalog.taxonomy.leaves if counts[leaf] >= min_products]
-    if not leaves:
-        message = f"no category has {min_products} products in part 'train'"
-        raise CatalogError(message, source=str(catalog.path))
-    return catalog.taxonomy.subset(leaves)
+def _fit(
+    model: Classifier,
+    data: Parts,
+    folder: Path,
+    settings: TrainSettings,
+    info: dict[str, Any],
+    preprocess: Preprocess,
+    tracker: Tracker | None,
+    resume: bool,
+    say: Callable[[str], None],
+    progress: Progress,
+) -> History:
+    """Train all epochs; what happened in them."""
+    rank, world = process_rank(), settings.devices
+    plan = make_plan(settings, len(data.train), info["batch"])
+    train, val, frozen = _datasets(model, data, folder, settings, plan, preprocess, say, progress)
+    checkpoints = folder / CHECKPOINTS
+    last = checkpoints / LAST if resume and (checkpoints / LAST).exists() else None
+    mixer = Mixer(settings.mixup, settings.cutmix, settings.mix_share, len(data.taxonomy.leaves))
+    module = TrainModule(
+        model,
+        settings,
+        plan,
+        Objective(make_loss(settings, data.taxonomy, data.counts), mixer),
+        entry=frozen.entry if frozen is not None else None,
+        after_step=MidEpoch(checkpoints, every_s=settings.checkpoint_s),
+    )
+    if settings.compile:
+        model.compile()
+    history = History(folder, plan, say=say, progress=progress)
+    callbacks: list[Callback] = [history] if tracker is None else [history, SendEpochs(tracker)]
+    trainer = make_trainer(checkpoints, settings, callbacks, watched=val is not None)
+    order = photo_order(data.train, settings, cached=train.cached)
+    trainer.fit(
+        module,
+        loader(
+            train, EpochBatches(plan, order, start=_start(last), rank=rank, world=world), workers=settings.workers
+        ),
+        loader(val, InOrder(len(val), 2 * info["batch"], rank=rank, world=world), workers=settings.workers)
+        if val is not None
+        else None,
+        ckpt_path=last,
+        weights_only=True,
+    )
+    if frozen is not None:
+        frozen.close()
+    return history
 
 
-def train_counts(catalog: Catalog, skipped: Set[str] = frozenset()) -> Counter[str]:
-    """Leaf id -> number of products in train, but for those all of whose photos are skipped."""
-    categories = catalog.categories
-    products = [product for product, part in catalog.split.items() if part == "train"]
-    if skipped:
-        images = catalog.images_of("train")
-        owners = zip(images["product_id"].to_pylist(), images["image_id"].to_pylist(), strict=True)
-        seen = {product for product, photo in owners if photo not in skipped}
-        products = [product for product in products if product in seen]
-    return Counter(leaf for product in products if (leaf := categories[product]) is not None)
+def _datasets(
+    model: Classifier,
+    data: Parts,
+    folder: Path,
+    settings: TrainSettings,
+    plan: Plan,
+    preprocess: Preprocess,
+    say: Callable[[str], None],
+    progress: Progress,
+) -> tuple[PhotoDataset | FrozenDataset, PhotoDataset | FrozenDataset | None, Frozen | None]:
+    """The photos, or what the frozen part of the network makes of them where that is computed once."""
+    squares = open_squares([data.train, *([data.val] if data.val else [])], preprocess, settings, say=say)
+    augment = Augment(settings.augment, plan.sizes, seed=settings.seed, erasing=settings.erasing)
+    train = PhotoDataset(data.train, preprocess, augment, squares[0])
+    val = PhotoDataset(data.val, preprocess, cache=squares[1]) if data.val is not None else None
+    freeze(model, settings)
+    frozen = prepare(model, train, val, settings, folder, say=say, progress=progress)
+    return (train, val, None) if frozen is None else (frozen.train, frozen.val, frozen)
+
+
+def _after(
+    model: Classifier,
+    data: Parts,
+    folder: Path,
+    settings: TrainSettings,
+    preprocess: Preprocess,
+    say: Callable[[str], None],
+    progress: Progress,
+) -> dict[str, Any]:
+    """What is done to the classifier once the network is trained; for run.json."""
+    if settings.tail == "none":
+        return {}
+    from catalens.train.tail import improve, save
+    from catalens.train.tail import lines as tail_lines
+
+    trained = load_run(folder, tail=False).model
+    improvement = improve(
+        trained,
+        PhotoDataset(data.train, preprocess),
+        PhotoDataset(data.val, preprocess) if data.val is not None else None,
+        data.counts,
+        settings,
+        progress=progress,
+    )
+    save(improvement, folder)
+    lines = tail_lines(improvement)
+    for line in lines:
+        say(line)
+    return {"tail": {"lines": lines, "chosen": improvement.chosen.name}}
+
+
+def _batch(settings: TrainSettings, model: Classifier, photos: int, folder: Path, *, resume: bool) -> int:
+    """The photos of a batch: as set, as this run began with, or as many as memory holds."""
+    if settings.batch != "auto":
+        return settings.batch
+    if resume and (before := read_info(folder).get("batch")):
+        return int(before)
+    if settings.mode != "full":
+        freeze(model, settings)
+    return fitting_batch(model, max(settings.sizes or (settings.size,)), photos=photos)
+
+
+def _start(checkpoint: Path | None) -> tuple[int, int]:
+    """(epoch, batch) to go on with."""
+    if checkpoint is None:
+        return 0, 0
+    epoch, batches = torch.load(checkpoint, map_location="cpu", weights_only=True)["place"]
+    return int(epoch), int(batches)
+
+
+def _nothing(line: str) -> None:
+    """What the other processes say."""
 
 
 def _preprocess(settings: TrainSettings, backbone: Backbone) -> Preprocess:
@@ -115,97 +214,6 @@ def _preprocess(settings: TrainSettings, backbone: Backbone) -> Preprocess:
         interpolation=settings.interpolation,
         mean=backbone.mean,
         std=backbone.std,
-    )
-
-
-def _describe(
-    catalog: Catalog,
-    counts: Counter[str],
-    settings: TrainSettings,
-    preprocess: Preprocess,
-    backbone: Backbone,
-    taxonomy: Taxonomy,
-    part: Photos,
-) -> dict[str, Any]:
-    return {
-        "settings": settings.model_dump(mode="json"),
-        "preprocess": preprocess.to_json(),
-        "backbone": backbone.options,
-        "catalog": {"path": str(catalog.path.resolve()), "name": catalog.info.name, "digest": catalog.digest},
-        "train_digest": part.digest,  # of the whole part: by it, a catalog that was split anew is told
-        "train_counts": {leaf: counts[leaf] for leaf in taxonomy.leaves},
-        "left_out": {leaf: count for leaf, count in counts.items() if leaf not in taxonomy},
-        "libraries": {name: version(name) for name in ("torch", "timm", "lightning", "pillow", "numpy")},
-        "status": "running",
-    }
-
-
-def _open_folder(folder: Path, info: dict[str, Any], taxonomy: Taxonomy, *, resume: bool) -> None:
-    """Write run.json and the taxonomy, or see that a resumed run is the same run."""
-    if not resume:
-        if (folder / INFO).exists():
-            raise ConfigError(
-                "already holds a run; pass --resume to go on, or choose another folder", source=str(folder)
-            )
-        folder.mkdir(parents=True, exist_ok=True)
-        taxonomy.write(folder / TAXONOMY)
-        write_info(folder, info)
-        return
-    before, info = read_info(folder), json.loads(json.dumps(info))
-    for key in ("settings", "preprocess", "train_digest", "trained_digest"):
-        if before.get(key) != info[key]:
-            changed = _changed(before.get(key), info[key])
-            raise ConfigError(
-                f"cannot be resumed: {key} changed{changed} since it was started", source=str(folder), key=key
-            )
-
-
-def _changed(before: Any, now: Any) -> str:
-    if not isinstance(before, dict) or not isinstance(now, dict):
-        return ""
-    keys = sorted(key for key in {**before, **now} if before.get(key) != now.get(key))
-    return f" ({', '.join(f'{key}: {before.get(key)} -> {now.get(key)}' for key in keys)})"
-
-
-def _last_checkpoint(folder: Path) -> Path | None:
-    """None where the run was stopped before its first epoch was finished: it starts again."""
-    path = folder / CHECKPOINTS / "last.ckpt"
-    return path if path.exists() else None
-
-
-def _epochs_done(checkpoint: Path | None) -> int:
-    if checkpoint is None:
-        return 0
-    done: int = torch.load(checkpoint, map_location="cpu", weights_only=True)["epoch"] + 1
-    return done
-
-
-def _trainer(folder: Path, settings: TrainSettings, history: History, *, watched: bool) -> L.Trainer:
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    # two cores: the hint to use more loader workers does not apply, and resuming at an epoch border is what is meant
-    warnings.filterwarnings("ignore", module="lightning")
-    kept: dict[str, Any] = {
-        "dirpath": folder / CHECKPOINTS,
-        "save_on_train_epoch_end": True,
-        "enable_version_counter": False,
-    }
-    callbacks: list[Callback] = [history]
-    if watched:
-        callbacks.append(ModelCheckpoint(filename="best", monitor="val_top1", mode="max", **kept))
-    if settings.patience:
-        callbacks.append(
-            EarlyStopping("val_top1", mode="max", patience=settings.patience, check_on_train_epoch_end=True)
-        )
-    callbacks.append(ModelCheckpoint(filename="last", **kept))
-    return L.Trainer(
-        accelerator="auto",
-        devices=1,
-        max_epochs=settings.epochs,
-        callbacks=callbacks,
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
     )
 
 
