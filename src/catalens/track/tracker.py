@@ -11,7 +11,7 @@ from typing import Any, Literal
 from catalens.core.errors import ConfigError, MissingExtra
 from catalens.track.client import TRACKING_URI, installed, shown, tracking_uri
 from catalens.track.outbox import Outbox, open_outbox
-from catalens.track.sender import Sender
+from catalens.track.sender import SERVER_GRACE_S, Sender
 
 SWITCH = "CATALENS_TRACKING"  # "none" or "mlflow": what `auto` means
 CHOICES = ("auto", "mlflow", "none")
@@ -52,7 +52,7 @@ class Tracker:
         reason = f"{type(error).__name__}: {error}"[:500]
         self._keep("files", names=[name for name in FILES if (self.outbox.folder / name).is_file()])
         self._keep("end", status=status, tags={"error": reason})
-        return self._close()
+        return self._close(SERVER_GRACE_S)  # who stopped it does not want to wait
 
     def _keep(self, kind: str, **values: Any) -> None:
         self.outbox.add(kind, **values)
@@ -61,8 +61,8 @@ class Tracker:
             self._say(f"tracking: {self.outbox.folder} cannot be written to ({self.outbox.trouble}); kept in memory")
         self._sender.wake()
 
-    def _close(self) -> bool:
-        arrived = self._sender.close()
+    def _close(self, grace_s: float | None = None) -> bool:
+        arrived = self._sender.close(grace_s)
         if not arrived:
             self._say(
                 f"tracking: {self.outbox.pending} entries have not arrived at {shown(self.outbox.state.uri)}; "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -239,6 +240,21 @@ def test_a_bundle_through_the_registry(begin: Callable[[], Tracker], tmp_path: P
     assert catalens_json("models", "download", "models:/shirts/1", str(tmp_path / "got"))["digest"] == first.digest
     with pytest.raises(ConfigError, match="already exists"):
         registry.fetch("models:/shirts/1", tmp_path / "got")
+
+
+def test_a_service_of_the_champion(tmp_path: Path) -> None:
+    bundle = tiny_bundle(tmp_path / "a.bundle")
+    registry.register(bundle, "served", aliases=["champion"])
+    command = [sys.executable, "-m", "catalens", "serve", "models:/served@champion", "--port", "0"]
+    service = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        assert service.stderr is not None
+        lines = [service.stderr.readline(), service.stderr.readline()]
+    finally:
+        service.kill()
+        service.wait()
+    assert lines[0].startswith("catalens: models:/served@champion is ")
+    assert f"serving {bundle.name} on http://127.0.0.1:" in lines[1]
 
 
 def test_mlflow_loads_it_as_a_function(tmp_path: Path, server: MlflowServer) -> None:

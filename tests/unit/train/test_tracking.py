@@ -14,7 +14,6 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, TensorDataset
 
-from catalens.core.progress import silent
 from catalens.track import tracker as tracker_module
 from catalens.track.outbox import Outbox, read_state
 from catalens.train import tracking
@@ -45,7 +44,7 @@ class Silent:
     def wake(self) -> None:
         pass
 
-    def close(self) -> bool:
+    def close(self, grace_s: float | None = None) -> bool:
         return True
 
 
@@ -95,10 +94,17 @@ def test_not_tracked(
     assert not (tmp_path / "first").exists()
 
 
+class Rows(History):
+    """A history of which only the rows matter."""
+
+    def __init__(self) -> None:
+        self.rows = []
+
+
 def test_rows_of_the_history_are_sent_once(tmp_path: Path) -> None:
     run = open_tracker(SETTINGS, INFO, tmp_path / "first", say=lambda line: None)
     assert run is not None
-    history = History(tmp_path, say=lambda line: None, progress=silent)
+    history = Rows()
     trainer: Any = SimpleNamespace(callbacks=[history])
     callback = SendEpochs(run)
     history.rows = [{"epoch": 1.0, "train_loss": 2.0, "val_loss": math.nan}]
