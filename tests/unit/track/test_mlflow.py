@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from tests.builders.bundles import photo_of, tiny_bundle
+from tests.builders.catalogs import striped_catalog
 from tests.unit.track.mlflow_server import MlflowServer, free_port
 
 from catalens.cli.main import catalens
@@ -240,6 +241,27 @@ def test_a_bundle_through_the_registry(begin: Callable[[], Tracker], tmp_path: P
     assert catalens_json("models", "download", "models:/shirts/1", str(tmp_path / "got"))["digest"] == first.digest
     with pytest.raises(ConfigError, match="already exists"):
         registry.fetch("models:/shirts/1", tmp_path / "got")
+
+
+def test_a_training_is_in_mlflow(tmp_path: Path, server: MlflowServer) -> None:
+    pytest.importorskip("torch")
+    from catalens.train.run import run
+    from catalens.train.settings import TrainSettings
+
+    catalog = striped_catalog(tmp_path / "striped.catalog", products=24, photos=1)
+    settings = TrainSettings(
+        model="lightweight_cnn", size=32, epochs=2, batch=8, workers=0, augment="none", cache="none", tracking="mlflow"
+    )
+    info = run(catalog, tmp_path / "second", settings)
+    found = run_of(tmp_path / "second")
+    assert (found.info.status, found.info.run_name) == ("FINISHED", "second")
+    assert connect(server.uri).get_experiment(found.info.experiment_id).name == "striped"
+    assert found.data.params["model"] == "lightweight_cnn"
+    assert found.data.tags["catalog.digest"] == catalog.digest
+    assert [step for step, _ in history(tmp_path / "second")] == [1, 2]
+    assert float(found.data.tags["best.val_top1"]) == info["best"]["val_top1"]
+    kept = {file.path for file in connect(server.uri).list_artifacts(found.info.run_id)}
+    assert {"curves.png", "metrics.csv", "run.json"} <= kept
 
 
 def test_a_service_of_the_champion(tmp_path: Path) -> None:
