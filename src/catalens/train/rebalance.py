@@ -19,7 +19,7 @@ from catalens.train.sampling import epoch_order
 
 Ints = npt.NDArray[np.int64]
 
-ADJUSTS = tuple(round(0.1 * step, 1) for step in range(1, 16))
+ADJUSTS = (*(round(0.1 * step, 1) for step in range(1, 21)), 2.3, 2.6, 3.0)  # 1 is the textbook's
 CAPS = (MANY_ABOVE, None)
 NORMS = SHARES = (0.25, 0.5, 0.75, 1.0)
 CRT_EPOCHS, CRT_BATCH, CRT_LR = 10, 64, 1e-3
@@ -59,7 +59,7 @@ class Change:
     @property
     def strength(self) -> str:
         """ "0.4", or "0.25 + 0.7 below 100 photos"; "" of plain."""
-        values = [f"{value:g}" for value in (self.crt, self.tau_norm, self.adjust) if value]
+        values = [f"{value:.3g}" for value in (self.crt, self.tau_norm, self.adjust) if value]
         return " + ".join(values) + (f" below {self.cap} photos" if self.adjust and self.cap else "")
 
     def __call__(self, plain: Linear, retrained: Linear | None, counts: Ints) -> Linear:
@@ -78,9 +78,13 @@ class Change:
 PLAIN = Change()
 
 
-def changes(family: str) -> tuple[Change, ...]:
-    """All that `train.tail` FAMILY tries, plain first; "auto" tries each and an adjustment after each."""
-    adjusts = [Change(adjust=strength, cap=cap) for cap in CAPS for strength in ADJUSTS]
+def changes(family: str, unit: float = 1.0) -> tuple[Change, ...]:
+    """All that `train.tail` FAMILY tries, plain first; "auto" tries each and an adjustment after each.
+
+    `unit` is the temperature of the plain classifier: logits are so many times larger than log-probabilities that can
+    be believed, and so must be what is taken off them.
+    """
+    adjusts = [Change(adjust=round(unit * strength, 3), cap=cap) for cap in CAPS for strength in ADJUSTS]
     norms = [Change(tau_norm=strength) for strength in NORMS]
     shares = [Change(crt=share) for share in SHARES]
     if family == "auto":

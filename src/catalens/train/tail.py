@@ -27,6 +27,7 @@ from catalens.core.durable import replacing
 from catalens.core.errors import ConfigError
 from catalens.core.progress import Progress, silent
 from catalens.core.tail import Band, band
+from catalens.evaluate.calibrate import fit_temperature
 from catalens.evaluate.metrics import ClassCounts, class_counts, shots
 from catalens.train.dataset import Batch, collate, start_worker
 from catalens.train.model import Classifier
@@ -110,15 +111,15 @@ def improve(
         new = WITHOUT_VAL(plain, None, counts)
         note = f"no part 'val' to choose by: adjusted by {WITHOUT_VAL.strength}, untested"
         return Improvement((), WITHOUT_VAL, new.weight, new.bias, of, notes=(note,))
-    tried = changes(settings.tail)
     other = None
-    if any(change.crt for change in tried):
+    if settings.tail in ("crt", "auto"):
         features, labels = features_of(model, train, settings, device=device, progress=progress)
         start = Linear(plain.weight.to(device), plain.bias.to(device))
         made = retrained(start, features, labels, smoothing=settings.label_smoothing, seed=settings.seed)
         other = Linear(made.weight.to(plain.weight), made.bias.to(plain.bias))
     features, labels = features_of(model, val, settings, device=device, progress=progress)
     bands = counts if products is None else products
+    tried = changes(settings.tail, temperature(plain, features, labels))
     candidates = measured(tried, plain, other, features, labels, counts, bands)
     chosen = choose(candidates, settings.tail_cost)
     new = chosen.change(plain, other, counts)
@@ -160,6 +161,13 @@ def features_of(
     return torch.cat(features).clone(), torch.cat(labels).numpy()
 
 
+def temperature(head: Linear, features: Tensor, labels: Ints) -> float:
+    """What a classifier's logits are to be divided by, by photos of val, at most 4,096 of them (Guo et al., 2017)."""
+    rows = np.linspace(0, len(labels) - 1, min(len(labels), 4096)).astype(np.int64)
+    logits = head(features[torch.from_numpy(rows)].to(head.weight))
+    return fit_temperature(logits.cpu().numpy(), labels[rows])
+
+
 def measured(
     tried: Sequence[Change],
     plain: Linear,
@@ -195,12 +203,12 @@ def choose(candidates: Sequence[Candidate], cost: float) -> Candidate:
 
 def lines(improvement: Improvement) -> list[str]:
     """What the change bought, for the terminal: plain, the best of each kind, and which was chosen."""
-    rows = [(f"{'after training':<46}  {'top-1':>6}  {'macro':>6}  {'many':>6}  {'medium':>6}  {'few':>6}")]
+    rows = [(f"{'after training':<50}  {'top-1':>6}  {'macro':>6}  {'many':>6}  {'medium':>6}  {'few':>6}")]
     for candidate in _shown(improvement):
         title = f"{candidate.name} {candidate.strength}".strip()
         values = (candidate.top1, candidate.macro_recall, candidate.many, candidate.medium, candidate.few)
         shown = "  ".join(f"{'-':>6}" if value is None else f"{value:6.1%}" for value in values)
-        rows.append(f"{title:<46}  {shown}{'  chosen' if candidate.change == improvement.chosen else ''}")
+        rows.append(f"{title:<50}  {shown}{'  chosen' if candidate.change == improvement.chosen else ''}")
     return [*(rows if improvement.candidates else []), *improvement.notes]
 
 
