@@ -48,7 +48,7 @@ def split(model: Classifier, settings: TrainSettings) -> Split:
     if trained and trained == {name for name, _ in model.backbone.named_parameters()}:
         message = f"train.last_stages={settings.last_stages} trains all of {settings.model!r}: nothing is computed once"
         raise ConfigError(f"{message}; set train.views=0, or fewer stages", key="views")
-    pixels = _example(settings.size).to(model.head.weight.device)
+    pixels = example(settings.size, 2).to(model.head.weight.device)
     with evaluated(model), torch.no_grad():
         if trained:
             cut, backbone, trunk = _cut(model, trained, pixels)
@@ -251,9 +251,10 @@ def _uncuttable(why: str) -> ConfigError:
     return ConfigError(message, key="views")
 
 
-def _example(size: int) -> Tensor:
-    """uint8 [2, S, S, 3] of noise."""
-    return torch.randint(0, 256, (2, size, size, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+def example(size: int, count: int) -> Tensor:
+    """uint8 [N, S, S, 3] of noise."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (count, size, size, 3), dtype=torch.uint8, generator=generator)
 
 
 def _parameters(network: nn.Module, name: str) -> set[str]:

@@ -15,7 +15,8 @@ from catalens.core.errors import CatalogError
 from catalens.core.preprocess import Preprocess
 from catalens.core.shards import ShardReader
 from catalens.train.augment import AUGMENTS, Augment
-from catalens.train.dataset import EpochSampler, PhotoDataset, Photos, loader, photos_of, windowed_order
+from catalens.train.batches import EpochBatches, Plan, loader
+from catalens.train.dataset import PhotoDataset, Photos, photos_of, windowed_order
 
 PREPROCESS = Preprocess(size=32)
 
@@ -25,10 +26,16 @@ def catalog(tmp_path_factory):
     return striped_catalog(tmp_path_factory.mktemp("train") / "striped.catalog")
 
 
+def loaded(dataset: PhotoDataset, *, workers: int, epoch: int):
+    """Batches of 8 of one epoch, shuffled."""
+    plan = Plan(len(dataset), (32,) * 9, (8,) * 9, accumulate=1)
+    order = lambda epoch: np.random.default_rng(epoch).permutation(len(dataset))  # noqa: E731
+    return loader(dataset, EpochBatches(plan, order, start=(epoch, 0)), workers=workers)
+
+
 def batches(catalog, *, workers: int, epoch: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
     photos = photos_of(catalog, "train", catalog.taxonomy)
-    dataset = PhotoDataset(photos, PREPROCESS, Augment("light", 32, seed=1))
-    return list(loader(dataset, batch=8, workers=workers, seed=1, epoch=epoch))
+    return list(loaded(PhotoDataset(photos, PREPROCESS, Augment("light", 32, seed=1)), workers=workers, epoch=epoch))
 
 
 def test_photos_carry_the_leaf_of_their_product(catalog) -> None:
@@ -66,16 +73,6 @@ def test_epochs_differ_and_repeat(catalog) -> None:
     first, again, second = (batches(catalog, workers=0, epoch=epoch)[0][0] for epoch in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, second)
-
-
-def test_the_sampler_visits_every_photo_once() -> None:
-    sampler = EpochSampler(50, seed=4, epoch=2)
-    places = list(sampler)
-    assert sorted(photo for _, photo in places) == list(range(50))
-    assert {epoch for epoch, _ in places} == {2}
-    assert [photo for _, photo in places] != list(range(50))
-    sampler.set_epoch(3)
-    assert next(iter(sampler))[0] == 3
 
 
 def shards_of(shards: int, rows: int) -> Photos:
@@ -146,7 +143,7 @@ def test_augmentation_is_a_function_of_seed_epoch_and_photo(name: str) -> None:
 def test_memory_does_not_grow_over_epochs(tmp_path: Path) -> None:
     catalog = striped_catalog(tmp_path / "c.catalog", products=96)
     dataset = PhotoDataset(photos_of(catalog, "train", catalog.taxonomy), Preprocess(size=256))
-    batches = loader(dataset, batch=8, workers=0, seed=0)
+    batches = loaded(dataset, workers=0, epoch=0)
     sizes = []
     for _ in range(6):
         decoded = sum(pixels.nbytes for pixels, _ in batches)

@@ -17,10 +17,12 @@ from catalens.core.preprocess import Preprocess
 from catalens.train import frozen, rowfile
 from catalens.train.augment import Augment
 from catalens.train.backbones import create
+from catalens.train.batches import make_plan
 from catalens.train.dataset import PhotoDataset, photos_of
 from catalens.train.frozen import FrozenDataset, prepare
+from catalens.train.mixing import Mixer
 from catalens.train.model import Classifier, build
-from catalens.train.module import TrainModule
+from catalens.train.module import Objective, TrainModule
 from catalens.train.settings import TrainSettings
 from catalens.train.split import split
 
@@ -57,6 +59,12 @@ def classifier(given: TrainSettings) -> Classifier:
     return model
 
 
+def trained(model: Classifier, given: TrainSettings) -> TrainModule:
+    """In training mode, with what the mode freezes frozen."""
+    mixer = Mixer(given.mixup, given.cutmix, given.mix_share, classes=4)
+    return TrainModule(model, given, make_plan(given, 24, 8), Objective(nn.CrossEntropyLoss(), mixer)).train()
+
+
 def datasets(catalog, given: TrainSettings) -> tuple[PhotoDataset, PhotoDataset]:
     train, val = (photos_of(catalog, part, catalog.taxonomy) for part in ("train", "val"))
     augment = Augment(given.augment, given.size, seed=given.seed, erasing=given.erasing)
@@ -72,11 +80,10 @@ def pixels(count: int = 4) -> torch.Tensor:
 def test_a_step_on_the_rest_is_a_step_on_the_whole(name: str, mode: str) -> None:
     """Outputs, gradients and batch statistics, with dropout and batch norm as in training."""
     given = settings(model=name, mode=mode)
-    whole = TrainModule(classifier(given), given).model
-    module = TrainModule(copy.deepcopy(whole), given).train()
+    whole = trained(classifier(given), given).model
+    module = trained(copy.deepcopy(whole), given)
     parts = split(module.model, given)
     assert parts.cut == (NETWORKS[name] if mode == "last" else "head")
-    TrainModule.train(TrainModule(whole, given))
     activation = parts.trunk(pixels())
     assert not activation.requires_grad
     results = []
@@ -112,9 +119,19 @@ def test_the_trunk_is_not_computed_again_and_adds_no_parameters() -> None:
     assert [name for name, _ in model.named_modules()] == before
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_fast_trunk_is_the_trunk(name: str) -> None:
+    given = settings(model=name)
+    model = classifier(given)
+    parts = split(model, given)
+    fast = frozen.fast(model, parts, given.size)
+    assert fast is not parts.trunk, "it was traced, and agrees"
+    torch.testing.assert_close(fast(pixels(5)), parts.trunk(pixels(5)), rtol=1e-3, atol=1e-4)
+
+
 def test_modes_of_the_model_stay_as_they_are() -> None:
     given = settings()
-    module = TrainModule(classifier(given), given).train()
+    module = trained(classifier(given), given)
     before = {name: part.training for name, part in module.named_modules()}
     split(module.model, given).trunk(pixels())
     assert {name: part.training for name, part in module.named_modules()} == before

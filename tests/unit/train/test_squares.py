@@ -20,7 +20,8 @@ from catalens.core.preprocess import Preprocess
 from catalens.core.shards import ShardReader
 from catalens.train import rowfile, squares
 from catalens.train.augment import Augment
-from catalens.train.dataset import PhotoDataset, loader, photos_of
+from catalens.train.batches import InOrder, loader
+from catalens.train.dataset import PhotoDataset, photos_of
 from catalens.train.rowfile import RowFile
 from catalens.train.settings import TrainSettings
 from catalens.train.squares import open_squares
@@ -53,9 +54,10 @@ def test_kept_squares_change_nothing(photos, tmp_path: Path, cache: str, workers
     assert kept is not None
     augment = Augment("light", 32, seed=1)
     cached = PhotoDataset(photos, PREPROCESS, augment, kept)
-    for epoch in (0, 1):
-        plain = loader(PhotoDataset(photos, PREPROCESS, augment), batch=8, workers=0, seed=1, epoch=epoch)
-        for expected, got in zip(plain, loader(cached, batch=8, workers=workers, seed=1, epoch=epoch), strict=True):
+    order = InOrder(len(photos), 8)
+    for _ in range(2):
+        plain = loader(PhotoDataset(photos, PREPROCESS, augment), order, workers=0)
+        for expected, got in zip(plain, loader(cached, order, workers=workers), strict=True):
             assert all(torch.equal(a, b) for a, b in zip(expected, got, strict=True))
     assert len(kept.missing()) == 0, "workers fill what this process sees"
     for photo in range(len(photos)):
