@@ -30,12 +30,11 @@ def page(found: Comparison) -> str:
     """The page's HTML, one file without scripts."""
     advice = advise(found.rows)
     measured = [row for row in found.rows if row.measured]
-    trained = [row for row in measured if row.kind == "model"]
     sections = (
         ("All of them", _table(found)),
         ("Which to choose", _advice(advice, found) if advice else ""),
         ("Accuracy, and what it costs", plots.costs(measured, found.promise)),
-        ("How they learnt", plots.curves(trained)),
+        ("How they learnt", plots.curves(measured)),
         ("Frequent and rare categories", plots.bands(measured)),
         ("What else there is to know", _notes(found)),
     )

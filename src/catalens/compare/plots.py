@@ -14,6 +14,14 @@ STYLES = "abcdefgh"
 TICKS = tuple(factor * 10.0**power for power in range(-2, 5) for factor in (1, 2, 5))
 
 
+def colours(rows: Sequence[Row]) -> dict[str, str]:
+    """Name -> style, one for all plots of a page; dashes where all colours are taken."""
+    return {
+        row.name: STYLES[place % len(STYLES)] + (" dashed" if place >= len(STYLES) else "")
+        for place, row in enumerate(rows)
+    }
+
+
 def costs(rows: Sequence[Row], promise: float) -> str:
     """Accuracy, and coverage, against the time of a photo."""
     if not rows:
@@ -28,21 +36,31 @@ def costs(rows: Sequence[Row], promise: float) -> str:
 
 
 def curves(rows: Sequence[Row]) -> str:
-    """Validation accuracy epoch by epoch, of all members."""
+    """Accuracy epoch by epoch, of those that have a curve."""
+    val = _by_epoch(rows, "val top-1", 2)
+    if not val:
+        return ""
+    return two(
+        val + reading("Photos it has not learnt. A curve that still climbs at its end would profit from more epochs."),
+        _by_epoch(rows, "train top-1", 1)
+        + reading("Photos while they were learnt, changed by augmentation: far above the left means learnt by heart."),
+    )
+
+
+def _by_epoch(rows: Sequence[Row], what: str, place: int) -> str:
+    """The shares at `place` of the curves' points."""
+    style = colours(rows)
     lines = []
-    for place, row in enumerate(rows):
-        points = tuple((epoch, val) for epoch, _, val in row.curve if val is not None)
+    for row in rows:
+        points = tuple((point[0] or 0.0, share) for point in row.curve if (share := point[place]) is not None)
         if points:
-            lines.append(Line(row.name, points, _style(place), dots=True))
+            lines.append(Line(row.name, points, style[row.name], dots=True))
     if not lines:
         return ""
     last = max(epoch for line in lines for epoch, _ in line.points)
-    step = max(1, round(last / 8))
-    x = Axis("epoch", 1.0, max(last, 2.0), tuple(float(tick) for tick in range(1, int(last) + 1, step)), "{:.0f}")
-    y = _percents("val top-1", [val for line in lines for _, val in line.points])
-    return card(plot("Validation top-1 by epoch", x, y, lines)) + reading(
-        "A curve that still climbs at its end would profit from more epochs; one that falls learns by heart."
-    )
+    ticks = tuple(float(tick) for tick in range(1, int(last) + 1, max(1, round(last / 8))))
+    y = _percents(what, [share for line in lines for _, share in line.points])
+    return plot(f"{what} by epoch", Axis("epoch", 1.0, max(last, 2.0), ticks, "{:.0f}"), y, lines)
 
 
 def bands(rows: Sequence[Row]) -> str:
@@ -60,9 +78,10 @@ def bands(rows: Sequence[Row]) -> str:
 
 
 def _scatter(rows: Sequence[Row], title: str, what: str, value: Callable[[Row], float | None]) -> str:
+    style = colours(rows)
     lines = [
-        Line(row.name, ((row.ms, found),), _style(place), dots=True, joined=False, labelled=True)
-        for place, row in enumerate(rows)
+        Line(row.name, ((row.ms, found),), style[row.name], dots=True, joined=False, labelled=True)
+        for row in rows
         if (found := value(row)) is not None and row.ms > 0
     ]
     if not lines:
@@ -83,8 +102,3 @@ def _percents(name: str, values: Sequence[float]) -> Axis:
     low = max(0.0, floor((min(values) - 0.02) * 10) / 10)
     high = min(1.0, -floor(-(max(values) + 0.02) * 10) / 10)
     return percent_axis(name, low, max(high, low + 0.1))
-
-
-def _style(place: int) -> str:
-    """A colour; dashes where all colours are taken."""
-    return STYLES[place % len(STYLES)] + (" dashed" if place >= len(STYLES) else "")

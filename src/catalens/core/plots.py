@@ -129,21 +129,27 @@ def _marks(line: Line, x: Axis, y: Axis) -> list[str]:
 
 
 def _labels(lines: Sequence[Line], x: Axis, y: Axis) -> list[str]:
-    """Names beside last points: to the left on the right half, and moved up or down where another one stands."""
-    taken = [
-        (px - 5, px + 5, py) for line in lines for px, py in ((_across(x, vx), _up(y, vy)) for vx, vy in line.points)
-    ]
+    """Names in the colour of their last points: beside them, or higher or lower where others stand."""
+    taken = [(_across(x, vx) - 5, _across(x, vx) + 5, _up(y, vy)) for line in lines for vx, vy in line.points]
     marks = []
     for line in (line for line in lines if line.labelled):
         px, py = _across(x, line.points[-1][0]), _up(y, line.points[-1][1])
         width = _LETTER * len(line.name)
-        left = px > (_LEFT + WIDTH - _RIGHT) / 2
-        start, end = (px - 8 - width, px - 8) if left else (px + 8, px + 8 + width)
-        rows = [row for step in range(12) for row in (py - step * _ROW, py + step * _ROW)]
-        inside = [row for row in rows if _TOP - 4 <= row <= HEIGHT - _BOTTOM - 4]
-        free = (row for row in inside if not any(a < end and start < b and abs(row - c) < _ROW for a, b, c in taken))
-        row = next(free, py)
-        taken.append((start, end, row))
-        at, anchor = (px - 8, "end") if left else (px + 8, "start")
-        marks.append(f'<text x="{at:.1f}" y="{row + 4:.1f}" text-anchor="{anchor}">{escape(line.name)}</text>')
+        rows = [py, *(py + sign * step * _ROW for step in range(1, 12) for sign in (-1, 1))]
+        places = [(start, row) for row in rows for start in (px + 8, px - 8 - width)]
+        inside = [
+            (start, row)
+            for start, row in places
+            if _LEFT <= start <= WIDTH - width and _TOP - 4 <= row <= HEIGHT - _BOTTOM - 4
+        ]
+        free = (
+            (start, row)
+            for start, row in inside
+            if not any(a < start + width and start < b and abs(row - c) < _ROW for a, b, c in taken)
+        )
+        start, row = next(free, places[0])
+        taken.append((start, start + width, row))
+        at, anchor = (start, "start") if start > px else (start + width, "end")
+        words = f'<text class="label {line.style}" x="{at:.1f}" y="{row + 4:.1f}" text-anchor="{anchor}">'
+        marks.append(f"{words}{escape(line.name)}</text>")
     return marks

@@ -58,7 +58,8 @@ def cook(
     Raises ConfigError if the runs have other shapes.
     """
     trained = [load_run(folder) for folder in runs]
-    states = [run.model.state_dict() for run in trained]
+    # copies: a state shares its tensors with the model that other weights are put into
+    states = [{name: tensor.clone() for name, tensor in run.model.state_dict().items()} for run in trained]
     for folder, state in zip(runs, states, strict=True):
         _check_shapes(state, states[0], folder, runs[0])
     first = trained[0]
