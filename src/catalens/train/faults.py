@@ -23,9 +23,9 @@ def explained(folder: Path, *, batch: int, accumulate: int) -> Iterator[None]:
     except (RuntimeError, MemoryError) as error:  # torch's own class for a GPU is a RuntimeError
         if not is_out_of_memory(error):
             raise
-        smaller = max(2, batch // 2)
+        smaller, cause = max(2, batch // 2), (str(error) or type(error).__name__).splitlines()[0][:120]
         raise TrainingError(
-            f"no memory for batches of {batch} ({str(error).splitlines()[0][:120]}); go on with fewer photos at a time "
+            f"no memory for batches of {batch} ({cause}); go on with fewer photos at a time "
             f"and the same step: --batch {smaller} --set train.accumulate={2 * accumulate}, a smaller --size, "
             "or --batch auto, in another run folder",
             source=str(folder),

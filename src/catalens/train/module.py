@@ -85,6 +85,9 @@ class TrainModule(L.LightningModule):
             self.averaged.eval()
         return self
 
+    def on_fit_start(self) -> None:
+        self.train()  # Lightning leaves the modes as it finds them
+
     def on_train_epoch_start(self) -> None:
         self._sums.zero_()
 
@@ -115,7 +118,7 @@ class TrainModule(L.LightningModule):
         self._place = (self.current_epoch, batch_idx + 1)
         self._after_step(self.trainer)
 
-    def validation_step(self, batch: Batch, index: int) -> None:
+    def validation_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
         pixels, labels = batch
         category = labels if labels.ndim == 1 else labels[:, 0]
         outputs = self._run(self.result, pixels)
@@ -127,6 +130,7 @@ class TrainModule(L.LightningModule):
             if known.any():
                 top1 = _top1(outputs[2 + column][known], labels[known, 1 + column])
                 self.log(f"val_{name}_top1", top1, on_epoch=True, batch_size=int(known.sum()), sync_dist=True)
+        return {"truth": category, "predicted": logits.argmax(dim=1)}
 
     def epoch_sums(self) -> dict[str, float]:
         """Mean training loss and top-1 of the epoch so far, over all processes."""

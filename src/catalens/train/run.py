@@ -19,6 +19,7 @@ from catalens.train.augment import Augment
 from catalens.train.backbones import Backbone, create
 from catalens.train.batches import EpochBatches, InOrder, Plan, loader, make_plan, photo_order
 from catalens.train.checkpoint import CHECKPOINTS, load_run, read_info, write_info
+from catalens.train.confusion import Confusion
 from catalens.train.dataset import PhotoDataset
 from catalens.train.faults import explained
 from catalens.train.folder import describe, open_folder
@@ -62,6 +63,8 @@ def run(
         preprocess,
         classes=len(data.taxonomy.leaves),
         dropout=settings.dropout,
+        attributes=data.vocabulary.sizes,
+        channels_last=settings.channels_last,
     )
     info = describe(catalog, data, settings, preprocess, backbone)
     info["batch"] = _batch(settings, model, len(data.train), folder, resume=resume)
@@ -107,7 +110,7 @@ def _fit(
         model,
         settings,
         plan,
-        Objective(make_loss(settings, data.taxonomy, data.counts), mixer),
+        Objective(make_loss(settings, data.taxonomy, data.counts), mixer, data.vocabulary.names),
         entry=frozen.entry if frozen is not None else None,
         after_step=MidEpoch(checkpoints, every_s=settings.checkpoint_s),
     )
@@ -115,6 +118,9 @@ def _fit(
         model.compile()
     history = History(folder, plan, say=say, progress=progress)
     callbacks: list[Callback] = [history] if tracker is None else [history, SendEpochs(tracker)]
+    if val is not None:
+        names = [" > ".join(data.taxonomy.path_names(leaf)) for leaf in data.taxonomy.leaves]
+        callbacks.append(Confusion(folder, names))
     trainer = make_trainer(checkpoints, settings, callbacks, watched=val is not None)
     order = photo_order(data.train, settings, cached=train.cached)
     trainer.fit(

@@ -9,15 +9,20 @@ import torch
 
 from catalens.core.preprocess import Preprocess
 from catalens.train.backbones import create
+from catalens.train.batches import Plan
+from catalens.train.mixing import Mixer
 from catalens.train.model import Normalise, build
-from catalens.train.module import TrainModule, warmup_cosine
+from catalens.train.module import Objective, TrainModule
+from catalens.train.rates import parameter_groups, warmup_constant, warmup_cosine
 from catalens.train.settings import TrainSettings
 
 
 def module(**settings: object) -> TrainModule:
     torch.manual_seed(0)
     chosen = TrainSettings(model="residual_cnn", size=32, **settings)
-    return TrainModule(build(create("residual_cnn", size=32), Preprocess(size=32), classes=3, dropout=0.1), chosen)
+    model = build(create("residual_cnn", size=32), Preprocess(size=32), classes=3, dropout=0.1)
+    objective = Objective(torch.nn.CrossEntropyLoss(), Mixer(0, 0, 0, 3))
+    return TrainModule(model, chosen, Plan(8, (32,), (4,), 1), objective)
 
 
 def changed(trained: TrainModule) -> set[str]:
@@ -68,10 +73,29 @@ def test_the_averaged_weights_follow_slowly() -> None:
 
 
 def test_the_backbone_has_its_own_rate_and_norms_no_decay() -> None:
-    groups = module(lr=0.01, backbone_lr=0.1, weight_decay=0.5)._groups()
+    trained = module(lr=0.01, backbone_lr=0.1, weight_decay=0.5)
+    groups = parameter_groups(trained.model, trained.settings)
     rates = {(group["lr"], group["weight_decay"]): len(group["params"]) for group in groups}
     assert set(rates) == {(0.001, 0.5), (0.001, 0.0), (0.01, 0.5), (0.01, 0.0)}
     assert rates[0.01, 0.5] == rates[0.01, 0.0] == 1
+
+
+def test_earlier_stages_learn_more_slowly() -> None:
+    trained = module(lr=0.01, weight_decay=0, layer_decay=0.5)
+    rates = {
+        id(parameter): group["lr"]
+        for group in parameter_groups(trained.model, trained.settings)
+        for parameter in group["params"]
+    }
+    by_name = {name: rates[id(parameter)] for name, parameter in trained.model.named_parameters()}
+    assert by_name["head.weight"] == by_name["backbone.stages.3.0.first.0.weight"] == 0.01
+    assert by_name["backbone.stages.2.0.first.0.weight"] == pytest.approx(0.005)
+    assert by_name["backbone.stages.0.0.first.0.weight"] == pytest.approx(0.01 / 8)
+    assert by_name["backbone.stem.0.weight"] == pytest.approx(0.01 / 16)
+
+
+def test_a_constant_rate_rises_and_stays() -> None:
+    assert [warmup_constant(step, warmup=2, steps=9) for step in (0, 1, 2, 8)] == [0.5, 1.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize(
