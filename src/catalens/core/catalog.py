@@ -178,6 +178,20 @@ class Catalog:
         """product_id -> category_id."""
         return dict(zip(self.products["product_id"].to_pylist(), self.products["category_id"].to_pylist(), strict=True))
 
+    @cached_property
+    def attributes(self) -> dict[str, dict[str, str]]:
+        """product_id -> {attribute: value}, as delivered: "NA" is a value here."""
+        columns = self.products["product_id"].to_pylist(), self.products["attributes"].to_pylist()
+        return {product: dict(pairs or ()) for product, pairs in zip(*columns, strict=True)}
+
+    def categories_in(self, taxonomy: Taxonomy) -> dict[str, str | None]:
+        """product_id -> the leaf of `taxonomy` that its category is, or is below; None where there is no such leaf.
+
+        `taxonomy` is that of a model: this catalog's, fewer leaves of it, or the tree cut at a level.
+        """
+        lifted = self.delivered_taxonomy.lifted(taxonomy)
+        return {product: lifted.get(category or "") for product, category in self.categories.items()}
+
     def images_of(self, part: str | None = None) -> pa.Table:
         """The rows of `images` whose product is in `part` (all parts where None).  Raises CatalogError."""
         if part is None:
@@ -191,12 +205,12 @@ class Catalog:
         return self.images.filter(pc.is_in(self.images["product_id"], value_set=pa.array(members, pa.string())))
 
     def labelled(self, part: str, taxonomy: Taxonomy) -> tuple[pa.Table, npt.NDArray[np.int64]]:
-        """The rows of `images` of a part whose product is in a leaf of `taxonomy`, and that leaf's index, int64 [M].
+        """The rows of `images` of a part whose product is in or below a leaf of `taxonomy`, and its index, int64 [M].
 
         Raises CatalogError if there is no such part.
         """
-        images = self.images_of(part)
-        leaves = (self.categories[product] or "" for product in images["product_id"].to_pylist())
+        images, categories = self.images_of(part), self.categories_in(taxonomy)
+        leaves = (categories[product] or "" for product in images["product_id"].to_pylist())
         labels = np.array([taxonomy.leaf_index.get(leaf, -1) for leaf in leaves], dtype=np.int64)
         return images.filter(pa.array(labels >= 0)), labels[labels >= 0]
 

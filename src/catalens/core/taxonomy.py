@@ -189,6 +189,33 @@ class Taxonomy:
         kept = {node for leaf in wanted for node in self.path(leaf)}
         return Taxonomy(tuple(c for c in self.categories if c.id in kept), self.level_names)
 
+    def level(self, name: str) -> int:
+        """The number of a level, 0 the top, by its name or its number.  Raises TaxonomyError listing the levels."""
+        names = [self.level_name(level) for level in range(self.depth)]
+        if name in names:
+            return names.index(name)
+        if name.isascii() and name.isdigit() and int(name) < self.depth:
+            return int(name)
+        there = ", ".join(f"{level} ({each})" for level, each in enumerate(names))
+        raise TaxonomyError(f"the categories have no level {name!r}; there are {there}", key=name)
+
+    def cut(self, level: int) -> Taxonomy:
+        """The tree without what is below a level, 0 the top: its nodes there are leaves, with those that end above."""
+        kept = tuple(category for category in self.categories if category.level <= level)
+        return Taxonomy(kept, self.level_names[: level + 1])
+
+    def lifted(self, other: Taxonomy) -> dict[str, str]:
+        """Each category of this tree that is a leaf of `other` or below one -> that leaf, the nearest.
+
+        By it, what is filed here is known to a model whose tree was cut at a level.
+        """
+        found: dict[str, str] = {}
+        for category in self.categories:  # parents first
+            above = category.id if category.id in other.leaf_index else found.get(category.parent)
+            if above is not None:
+                found[category.id] = above
+        return found
+
     @property
     def languages(self) -> tuple[str, ...]:
         """The languages that names are there in, besides as delivered."""

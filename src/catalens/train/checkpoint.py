@@ -13,6 +13,7 @@ from catalens.core.catalog import write_json
 from catalens.core.errors import ConfigError
 from catalens.core.preprocess import Preprocess
 from catalens.core.taxonomy import Taxonomy
+from catalens.train.attributes import Vocabulary
 from catalens.train.backbones import SCRATCH, create
 from catalens.train.model import Classifier, build
 from catalens.train.settings import TrainSettings
@@ -61,7 +62,14 @@ def load_run(folder: Path, weights: Literal["best", "last"] | None = None, *, ta
     preprocess = Preprocess.from_json(info["preprocess"])
     taxonomy = Taxonomy.read(folder / TAXONOMY)
     backbone = create(settings.model, weights=SCRATCH, size=preprocess.size, options=info["backbone"])
-    model = build(backbone, preprocess, classes=len(taxonomy.leaves), dropout=settings.dropout)
+    attributes = Vocabulary.from_json(info.get("attributes", {}))
+    model = build(
+        backbone,
+        preprocess,
+        classes=len(taxonomy.leaves),
+        dropout=settings.dropout,
+        attributes=attributes.sizes,
+    )
     state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
     prefix = "averaged.module." if settings.ema else "model."
     model.load_state_dict({key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)})

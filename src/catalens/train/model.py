@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -27,25 +29,60 @@ class Normalise(nn.Module):
 
 
 class Classifier(nn.Module):
-    """uint8 [N, S, S, 3] -> (logits float32 [N, C], embedding float32 [N, D], L2-normalised)."""
+    """uint8 [N, S, S, 3] -> (logits float32 [N, C], embedding float32 [N, D], L2-normalised).
+
+    Behind them come the logits float32 [N, V] of each attribute in `attributes`, a map of names to numbers of values.
+    """
 
     def __init__(
-        self, preprocess: Preprocess, backbone: nn.Module, *, features: int, classes: int, dropout: float = 0.0
+        self,
+        preprocess: Preprocess,
+        backbone: nn.Module,
+        *,
+        features: int,
+        classes: int,
+        dropout: float = 0.0,
+        attributes: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()
         self.normalise = Normalise(preprocess)
         self.backbone = backbone
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(features, classes)
-        nn.init.normal_(self.head.weight, std=0.01)
-        nn.init.zeros_(self.head.bias)
+        self.attributes = tuple(attributes or ())
+        # a list: names may hold dots, which a ModuleDict does not take
+        self.attribute_heads = nn.ModuleList(nn.Linear(features, width) for width in (attributes or {}).values())
+        for head in (self.head, *self.attribute_heads):
+            nn.init.normal_(head.weight, std=0.01)
+            nn.init.zeros_(head.bias)
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         features = self.backbone(self.normalise(pixels))
-        return self.head(self.dropout(features)), F.normalize(features, dim=1)
+        kept = self.dropout(features)
+        return self.head(kept), F.normalize(features, dim=1), *(head(kept) for head in self.attribute_heads)
 
 
-def build(backbone: Backbone, preprocess: Preprocess, *, classes: int, dropout: float) -> Classifier:
-    """A new classifier on a backbone, in the memory layout that convolutions run fastest in."""
-    model = Classifier(preprocess, backbone.network, features=backbone.features, classes=classes, dropout=dropout)
+def build(
+    backbone: Backbone,
+    preprocess: Preprocess,
+    *,
+    classes: int,
+    dropout: float,
+    attributes: Mapping[str, int] | None = None,
+    channels_last: bool = True,
+) -> Classifier:
+    """A new classifier on a backbone, with a head for each attribute (name -> number of values).
+
+    `channels_last` is the memory layout that convolutions run fastest in.
+    """
+    model = Classifier(
+        preprocess,
+        backbone.network,
+        features=backbone.features,
+        classes=classes,
+        dropout=dropout,
+        attributes=attributes,
+    )
+    if not channels_last:
+        return model
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -71,7 +71,7 @@ class TrainSettings(Settings):
     hierarchy: float = Field(0.0, ge=0, le=1, description="share of the loss that is taken at the levels above")
     attributes: tuple[str, ...] = Field((), description="attributes that get heads of their own, trained together")
     attribute_weight: float = Field(0.3, gt=0, description="of each attribute's loss beside the category's 1")
-    min_products: int = Field(1, ge=1, description="leaves with fewer products in train are left out, and counted")
+    min_products: int = Field(1, ge=1, description="leaves and attribute values with fewer products in train are left out")
     skip_flags: tuple[str, ...] = Field((), description="quality flags whose photos are not trained on, but counted")
     fusion: Literal["mean", "max", "gated", "auto"] = Field(
         "mean", description="how a product's photos are put together; `auto` picks by validation"
@@ -91,6 +91,11 @@ class TrainSettings(Settings):
     checkpoint_s: float = Field(300.0, gt=0, description="seconds between checkpoints inside an epoch")
     tracking: Literal["auto", "mlflow", "none"] = Field("auto", description="auto: MLflow where it is installed")
     experiment: str | None = Field(None, description="MLflow's experiment; the catalog's name where not set")
+
+    @field_validator("level", mode="before")
+    @classmethod
+    def _level_by_number(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     @field_validator("skip_flags")
     @classmethod
