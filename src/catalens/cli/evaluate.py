@@ -52,6 +52,7 @@ def command(
     from catalens.core.catalog import Catalog, write_json
     from catalens.core.language import in_language
     from catalens.evaluate import EvaluateSettings, gate, run
+    from catalens.evaluate.attributes import attribute_figures
     from catalens.predict.catalog import score
     from catalens.predict.session import Session
 
@@ -67,7 +68,7 @@ def command(
         scores, findings = score(Session(opened), shop, part=chosen.split, progress=progress)
     evaluation = run(
         scores,
-        shop.categories,
+        shop.categories_in(taxonomy),
         taxonomy,
         temperature=opened.manifest.temperature,
         promises=opened.promises,
@@ -75,13 +76,22 @@ def command(
         train_counts=trained.get("train_counts"),
         digests={"bundle": opened.digest, "catalog": shop.digest},
     )
-    values = evaluation.to_json() | {"split": chosen.split, "unreadable": len(findings)}
+    attributes = attribute_figures(scores, opened.manifest.attributes, shop.attributes)
+    values = evaluation.to_json() | {"attributes": attributes, "split": chosen.split, "unreadable": len(findings)}
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         write_json(values, out / "evaluation.json")
     if as_json:
         emit(values)
     _show(evaluation, chosen.split, len(findings))
+    _table(
+        "Attributes",
+        ("attribute", "top-1", "most frequent value", "products"),
+        [
+            (row["attribute"], _percent(row["top1"]), _percent(row["majority"]), f"{row['products']:,}")
+            for row in attributes
+        ],
+    )
     gate.check(evaluation, chosen.require)
 
 

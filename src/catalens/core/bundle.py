@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from catalens.core.attributes import head
 from catalens.core.durable import replacing_folder
 from catalens.core.errors import BundleCorrupt, BundleError, BundleIncompatible, ConfigError, PromiseError
 from catalens.core.fusion import FILE as FUSION
@@ -45,7 +46,8 @@ class Manifest(BaseModel):
     taxonomy_digest: str
     classes: int
     embedding_dim: int
-    heads: list[str] = ["category"]
+    heads: list[str] = ["category"]  # and "attribute.<name>" for each of `attributes`
+    attributes: dict[str, list[str]] = {}  # values in the order of the head's outputs
     fusion: Kind = "mean"  # how a product's photos are put together
     temperature: float = 1.0
     promises: list[dict[str, Any]] = []
@@ -76,6 +78,9 @@ class Bundle:
                 f"expected {self.manifest.classes} classes, the taxonomy has {len(self.taxonomy.leaves)}",
                 source=str(path),
             )
+        heads = ["category", *(head(name) for name in self.manifest.attributes)]
+        if self.manifest.heads != heads:
+            raise BundleCorrupt(f"expected heads {heads}, got {self.manifest.heads}", source=str(path), key="heads")
         if self.manifest.fusion == "gated" and FUSION not in self.manifest.files:
             raise BundleCorrupt(f"the manifest lists no {FUSION}", source=str(path / MANIFEST), key=FUSION)
         self.fusion = read_fusion(self.manifest.fusion, path, dim=self.manifest.embedding_dim)

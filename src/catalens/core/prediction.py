@@ -55,8 +55,19 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
+class AttributeValue:
+    """What the photos say of one attribute, and how sure they are: a share in [0, 1] that is not calibrated."""
+
+    value: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
-    """One product.  `labels` best first; `open_world` names the verdict or is None where the bundle gives none."""
+    """One product.  `labels` best first; `open_world` names the verdict or is None where the bundle gives none.
+
+    `attributes` has a value for each attribute that the bundle was trained on; nothing where no photo could be used.
+    """
 
     id: str
     decision: Decision
@@ -64,6 +75,7 @@ class Prediction:
     model: str
     findings: tuple[Finding, ...] = ()
     open_world: str | None = None
+    attributes: dict[str, AttributeValue] = field(default_factory=dict)
     timings_ms: dict[str, float] = field(default_factory=dict, compare=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -73,8 +85,9 @@ class Prediction:
             "decision": _fields(self.decision),
             "labels": [_fields(label) for label in self.labels],
             "findings": [_fields(finding) for finding in self.findings],
+            "attributes": {name: _fields(value) for name, value in self.attributes.items()},
         }
 
 
-def _fields(value: Prediction | Decision | Label | Finding) -> dict[str, Any]:
+def _fields(value: Prediction | Decision | Label | Finding | AttributeValue) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}

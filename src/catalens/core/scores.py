@@ -13,15 +13,17 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """A bundle's two outputs over M photos.
+    """A bundle's outputs over M photos.
 
-    `image_ids` and `product_ids` are M long, `logits` float32 [M, C], `embeddings` float32 [M, D], L2-normalised.
+    `image_ids` and `product_ids` are M long, `logits` float32 [M, C], `embeddings` float32 [M, D], L2-normalised, and
+    `attributes` the logits float32 [M, V] of each attribute, in the bundle's order.
     """
 
     image_ids: tuple[str, ...]
     product_ids: tuple[str, ...]
     logits: Floats
     embeddings: Floats
+    attributes: tuple[Floats, ...] = ()
 
 
 def softmax(logits: npt.NDArray[np.floating], temperature: float = 1.0) -> npt.NDArray[np.float64]:

@@ -78,8 +78,8 @@ def calibrate_on(
     used, note = _choose(catalog, part)
     scores, findings = score(session, catalog, part=used, progress=progress)
     ids, logits = (fusion or Fusion()).fuse(scores.product_ids, scores.logits, scores.embeddings)
-    index = taxonomy.leaf_index
-    truth = np.array([index.get(catalog.categories[product] or "", -1) for product in ids], np.int64)
+    index, categories = taxonomy.leaf_index, catalog.categories_in(taxonomy)
+    truth = np.array([index.get(categories[product] or "", -1) for product in ids], np.int64)
     known = truth >= 0
     if not known.any():
         raise CatalogError(f"no product of part {used!r} has a category that the model knows", source=str(catalog.path))

@@ -30,8 +30,8 @@ def fusion_on(
         note = f"the catalog has no part {PART!r} to fit a gate on"
         return Fusion(), Choice(asked=how, kind="mean", note=note)
     scores, _ = score(session, catalog, part=PART, progress=progress)
-    index = taxonomy.leaf_index
-    truth = [index.get(catalog.categories[product] or "", -1) for product in scores.product_ids]
+    index, categories = taxonomy.leaf_index, catalog.categories_in(taxonomy)
+    truth = [index.get(categories[product] or "", -1) for product in scores.product_ids]
     fusion, choice = fit(
         scores.logits, scores.embeddings, scores.product_ids, np.array(truth, np.int64), seed=seed, how=how
     )

@@ -35,7 +35,8 @@ def check_parity(
         expected = [output.float().numpy() for output in model.eval()(torch.from_numpy(pixels))]
     got = session.run(pixels)
     deltas = []
-    for what, reference, outputs in zip(("logits", "embeddings"), expected, got, strict=True):
+    names_of = ("logits", "embeddings", *(f"values of {name!r}" for name in session.attributes))
+    for what, reference, outputs in zip(names_of, expected, got, strict=True):
         deltas.append(_largest(what, names, np.abs(reference - outputs)))
     logits = expected[0]
     for row in other_answers(logits, got[0], LOGIT_TOLERANCE):

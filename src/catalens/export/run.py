@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
+from catalens.core.attributes import head
 from catalens.core.bundle import MODEL, TAXONOMY, Bundle, write_bundle
 from catalens.core.catalog import Catalog
 from catalens.core.config import Settings
@@ -87,7 +88,11 @@ def fill_bundle(
     preprocess, taxonomy = trained.preprocess, trained.taxonomy
     shapes = export_onnx(trained.model, preprocess, folder / MODEL)
     session = Session.of_graph(
-        folder / MODEL, preprocess=preprocess, classes=shapes.classes, embedding_dim=shapes.embedding_dim
+        folder / MODEL,
+        preprocess=preprocess,
+        classes=shapes.classes,
+        embedding_dim=shapes.embedding_dim,
+        attributes=shapes.attributes,
     )
     parity = _pass_gate(folder, trained, session)
     told = trained.info["settings"]
@@ -117,6 +122,8 @@ def fill_bundle(
         "taxonomy_digest": taxonomy.digest,
         "classes": shapes.classes,
         "embedding_dim": shapes.embedding_dim,
+        "heads": ["category", *(head(name) for name in shapes.attributes)],
+        "attributes": trained.info.get("attributes", {}),
         "fusion": fusion.kind,
         "temperature": calibration.temperature,
         "promises": [promise.to_json() for promise in calibration.promises],

@@ -61,8 +61,8 @@ def score_images(
             squares.clear()
             progress(done, total)
     progress(total, total)
-    logits, embeddings = (np.concatenate(parts) for parts in zip(*outputs, strict=True))
-    return Scores(tuple(image_ids), tuple(product_ids), logits, embeddings), findings
+    logits, embeddings, *attributes = (np.concatenate(parts) for parts in zip(*outputs, strict=True))
+    return Scores(tuple(image_ids), tuple(product_ids), logits, embeddings, tuple(attributes)), findings
 
 
 def _rows(images: pa.Table) -> Iterator[dict[str, str | int]]:

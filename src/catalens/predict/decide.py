@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from catalens.core.prediction import Decision, Finding, Label
+from catalens.core.prediction import AttributeValue, Decision, Finding, Label
 from catalens.core.promise import Promise
+from catalens.core.scores import softmax
 from catalens.core.taxonomy import SEPARATOR, Taxonomy
 
 CONFIDENT = 0.9  # a photo's probability from which its own answer counts as an objection
@@ -53,6 +54,18 @@ def reject(findings: Sequence[Finding]) -> Decision:
     """No photo could be used; the reason names each cause once."""
     causes = dict.fromkeys(f"{finding.cause} ({finding.detail})" for finding in findings) or {"it has none": None}
     return Decision("reject", None, (), None, 0.0, None, f"No photo of the product could be used: {'; '.join(causes)}.")
+
+
+def best_values(
+    values: Mapping[str, Sequence[str]], outputs: Sequence[npt.NDArray[np.floating]]
+) -> dict[str, AttributeValue]:
+    """The most likely value of each attribute: `outputs` are float [K, V] over K photos, which are averaged."""
+    found = {}
+    for (name, answers), logits in zip(values.items(), outputs, strict=True):
+        shares = softmax(logits.mean(axis=0, keepdims=True))[0]
+        best = int(shares.argmax())
+        found[name] = AttributeValue(answers[best], float(shares[best]))
+    return found
 
 
 def disagreement(taxonomy: Taxonomy, sources: Sequence[str], probabilities: npt.NDArray[np.floating]) -> str | None:

@@ -18,7 +18,7 @@ from catalens.core.prediction import Finding, Prediction
 from catalens.core.promise import Promise
 from catalens.core.scores import Floats, product_embeddings, softmax
 from catalens.core.taxonomy import Taxonomy
-from catalens.predict.decide import best_labels, decide, disagreement, reject, review
+from catalens.predict.decide import best_labels, best_values, decide, disagreement, reject, review
 from catalens.predict.session import Session
 
 DEFAULT_PROMISE = 0.98
@@ -121,7 +121,7 @@ class Predictor:
             nothing = Prediction(id, reject(squares.findings), (), self.bundle.name, squares.findings)
             return Look(replace(nothing, timings_ms=timings), None)
         start = perf_counter()
-        logits, embeddings = self.session.run(squares.pixels)[:2]
+        logits, embeddings, *heads = self.session.run(squares.pixels)
         timings["model_ms"] = _ms_since(start)
 
         start = perf_counter()
@@ -133,8 +133,11 @@ class Predictor:
             decision = review(objection, probabilities)
         labels = best_labels(taxonomy, probabilities, top)
         vector = product_embeddings(photos, embeddings)[1][0]
+        attributes = best_values(self.bundle.manifest.attributes, heads)
         timings["decide_ms"] = _ms_since(start)
-        prediction = Prediction(id, decision, labels, self.bundle.name, squares.findings, timings_ms=timings)
+        prediction = Prediction(
+            id, decision, labels, self.bundle.name, squares.findings, attributes=attributes, timings_ms=timings
+        )
         return Look(prediction, vector)
 
     def promise(self, precision: float) -> Promise | None:

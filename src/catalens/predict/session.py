@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from catalens.core.attributes import head
 from catalens.core.bundle import Bundle
 from catalens.core.errors import BundleIncompatible
 from catalens.core.preprocess import Preprocess
@@ -20,7 +22,8 @@ OUTPUTS = ("logits", "embedding")
 
 
 class Session:
-    """A graph ready to run: uint8 [N, S, S, 3] -> logits float32 [N, C], embeddings float32 [N, D].  Thread safe.
+    """A graph ready to run: uint8 [N, S, S, 3] -> logits float32 [N, C], embeddings float32 [N, D], and for each of
+    `attributes` (name -> number of values V) logits float32 [N, V].  Thread safe.
 
     Raises BundleIncompatible if the graph's inputs and outputs are not those the manifest promises.
     """
@@ -31,20 +34,42 @@ class Session:
             preprocess=bundle.preprocess,
             classes=bundle.manifest.classes,
             embedding_dim=bundle.manifest.embedding_dim,
+            attributes={name: len(values) for name, values in bundle.manifest.attributes.items()},
             threads=threads,
         )
 
     @classmethod
     def of_graph(
-        cls, model: Path, *, preprocess: Preprocess, classes: int, embedding_dim: int, threads: int | None = None
+        cls,
+        model: Path,
+        *,
+        preprocess: Preprocess,
+        classes: int,
+        embedding_dim: int,
+        attributes: Mapping[str, int] | None = None,
+        threads: int | None = None,
     ) -> Session:
         """A session over a graph that is not in a bundle yet: what export checks before it writes one."""
         session = cls.__new__(cls)
-        session._open(model, preprocess=preprocess, classes=classes, embedding_dim=embedding_dim, threads=threads)
+        session._open(
+            model,
+            preprocess=preprocess,
+            classes=classes,
+            embedding_dim=embedding_dim,
+            attributes=attributes or {},
+            threads=threads,
+        )
         return session
 
     def _open(
-        self, model: Path, *, preprocess: Preprocess, classes: int, embedding_dim: int, threads: int | None
+        self,
+        model: Path,
+        *,
+        preprocess: Preprocess,
+        classes: int,
+        embedding_dim: int,
+        attributes: Mapping[str, int],
+        threads: int | None,
     ) -> None:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or 0  # 0: as many as there are cores
@@ -62,22 +87,29 @@ class Session:
         self.preprocess, self.classes, self.embedding_dim = preprocess, classes, embedding_dim
         size = preprocess.size
         _check(self._graph.get_inputs(), {INPUT: ("tensor(uint8)", [size, size, 3])}, model)
-        widths = dict(zip(OUTPUTS, (classes, embedding_dim), strict=True))
-        _check(self._graph.get_outputs(), {name: ("tensor(float)", [width]) for name, width in widths.items()}, model)
+        self.attributes = tuple(attributes)
+        heads = {head(name): width for name, width in attributes.items()}
+        self._widths = {**dict(zip(OUTPUTS, (classes, embedding_dim), strict=True)), **heads}
+        expected = {name: ("tensor(float)", [width]) for name, width in self._widths.items()}
+        _check(self._graph.get_outputs(), expected, model)
 
-    def run(self, pixels: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:
-        """uint8 [N, S, S, 3], any N -> (logits float32 [N, C], embeddings float32 [N, D], L2-normalised)."""
+    def run(self, pixels: npt.NDArray[np.uint8]) -> tuple[Floats, ...]:
+        """uint8 [N, S, S, 3], any N -> (logits float32 [N, C], embeddings float32 [N, D], L2-normalised).
+
+        Behind them come the logits float32 [N, V] of each attribute, in the order of `attributes`.
+        """
         size = self.preprocess.size
         if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (size, size, 3):
             raise BundleIncompatible(
                 f"expected pixels uint8 [N, {size}, {size}, 3], got {pixels.dtype} {list(pixels.shape)}"
             )
-        logits = np.empty((len(pixels), self.classes), np.float32)
-        embeddings = np.empty((len(pixels), self.embedding_dim), np.float32)
+        outputs = tuple(np.empty((len(pixels), width), np.float32) for width in self._widths.values())
         for start in range(0, len(pixels), CHUNK):
             rows = slice(start, start + CHUNK)
-            logits[rows], embeddings[rows] = self._graph.run(list(OUTPUTS), {INPUT: pixels[rows]})
-        return logits, embeddings
+            found = self._graph.run(list(self._widths), {INPUT: pixels[rows]})
+            for output, values in zip(outputs, found, strict=True):
+                output[rows] = values
+        return outputs
 
 
 def _check(nodes: list[Any], expected: dict[str, tuple[str, list[int]]], model: Path) -> None:

@@ -25,6 +25,7 @@ EXAMPLE_CLASSIFY: JsonDict = {
     "model": "shirts@3f2a9c1b04de",
     "findings": [],
     "open_world": None,
+    "attributes": {"colour": {"value": "Navy Blue", "score": 0.91}},
     "timings_ms": {"decode_ms": 3.1, "model_ms": 9.4, "decide_ms": 0.2},
 }
 EXAMPLE_SIMILAR: JsonDict = {
@@ -76,6 +77,13 @@ class LabelOut(Answer):
     score: float = Field(ge=0, le=1)
 
 
+class AttributeOut(Answer):
+    """An attribute's most likely value, and its share, which is not calibrated."""
+
+    value: str
+    score: float = Field(ge=0, le=1)
+
+
 class FindingOut(Answer):
     """A photo of the request that could not be used, and why."""
 
@@ -93,6 +101,7 @@ class Classified(Answer):
     model: str
     findings: list[FindingOut]
     open_world: str | None
+    attributes: dict[str, AttributeOut]
     timings_ms: dict[str, float]
 
 

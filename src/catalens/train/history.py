@@ -62,6 +62,7 @@ class History(Callback):
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         metrics |= pl_module.epoch_sums()  # a sum over all processes: each of them has to come here
         row = {name: metrics.get(name, math.nan) for name in COLUMNS}
+        row |= {name: value for name, value in metrics.items() if name.startswith("val_")}  # attributes have their own
         row["epoch"] = trainer.current_epoch + 1
         row["lr"] = trainer.optimizers[0].param_groups[-1]["lr"]
         row["seconds"] = time.monotonic() - self._epoch_started
@@ -92,7 +93,7 @@ def write_csv(rows: list[dict[str, float]], path: Path) -> None:
     """Write metrics.csv whole or not at all."""
     partial = path.with_suffix(".partial")
     with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, list(dict.fromkeys([*COLUMNS, *rows[-1]])))
         writer.writeheader()
         writer.writerows({key: f"{value:.6g}" for key, value in row.items()} for row in rows)
     os.replace(partial, path)

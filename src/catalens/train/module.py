@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from catalens.core.errors import TrainingError
+from catalens.train import attributes
 from catalens.train.backbones import last_stages
 from catalens.train.batches import Plan
 from catalens.train.dataset import Batch
@@ -104,6 +105,8 @@ class TrainModule(L.LightningModule):
             pixels, target = self.objective.mixer(pixels, category, torch.Generator().manual_seed(self._seed + 1))
         outputs = self._run(self.model, pixels)
         loss = self.loss(outputs[0].float(), target)
+        if labels.ndim == 2 and target is category:  # a mixed photo has no one colour
+            loss = loss + self.settings.attribute_weight * attributes.loss(outputs[2:], labels[:, 1:])
         self._look_at(loss, index)
         right = (outputs[0].argmax(dim=1) == category).sum()
         with torch.no_grad():
@@ -126,10 +129,11 @@ class TrainModule(L.LightningModule):
         values = {"val_loss": F.cross_entropy(logits, category), "val_top1": _top1(logits, category)}
         self.log_dict(values, on_step=False, on_epoch=True, batch_size=len(category), sync_dist=True)
         for column, name in enumerate(self.objective.attributes):
-            known = labels[:, 1 + column] >= 0
-            if known.any():
-                top1 = _top1(outputs[2 + column][known], labels[known, 1 + column])
-                self.log(f"val_{name}_top1", top1, on_epoch=True, batch_size=int(known.sum()), sync_dist=True)
+            # logged where nothing is known, too, with no weight: each process has to log the same
+            values_of, guesses = labels[:, 1 + column], outputs[2 + column].argmax(dim=1)
+            known = int((values_of >= 0).sum())
+            top1 = (guesses == values_of).sum() / max(1, known)
+            self.log(f"val_{name}_top1", top1, on_epoch=True, batch_size=known, sync_dist=True)
         return {"truth": category, "predicted": logits.argmax(dim=1)}
 
     def epoch_sums(self) -> dict[str, float]:
