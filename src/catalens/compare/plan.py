@@ -31,8 +31,8 @@ class Member:
 
     @property
     def folder(self) -> str:
-        """The name of its folder: other settings, another folder."""
-        return f"{slug(self.name)}-{self.digest[:8]}"
+        """The name of its folder: other settings, another folder, whatever it is called in this comparison."""
+        return f"{slug(self.settings.model)}-{self.digest[:8]}"
 
 
 def members(settings: CompareSettings, catalog: Catalog, recipe_values: RecipeValues) -> list[Member]:
