@@ -71,7 +71,9 @@ class TrainSettings(Settings):
     hierarchy: float = Field(0.0, ge=0, le=1, description="share of the loss that is taken at the levels above")
     attributes: tuple[str, ...] = Field((), description="attributes that get heads of their own, trained together")
     attribute_weight: float = Field(0.3, gt=0, description="of each attribute's loss beside the category's 1")
-    min_products: int = Field(1, ge=1, description="leaves and attribute values with fewer products in train are left out")
+    min_products: int = Field(
+        1, ge=1, description="fewer products in train, and a leaf or an attribute's value is left out"
+    )
     skip_flags: tuple[str, ...] = Field((), description="quality flags whose photos are not trained on, but counted")
     fusion: Literal["mean", "max", "gated", "auto"] = Field(
         "mean", description="how a product's photos are put together; `auto` picks by validation"
@@ -84,13 +86,20 @@ class TrainSettings(Settings):
     cache_gb: float = Field(4.0, gt=0, description="the most memory for squares; beyond it they are on disk")
     cache_dir: Path | None = Field(None, description="where caches lie; the user's cache folder where not set")
     window: int = Field(16384, ge=1, description="photos that are shuffled among each other where none are cached")
-    precision: Literal["auto", "32", "bf16", "16"] = Field("auto", description="auto: bf16 on a GPU that has it, else 32")
+    precision: Literal["auto", "32", "bf16", "16"] = Field(
+        "auto", description="auto: bf16 on a GPU that has it, else 32"
+    )
     compile: bool = Field(False, description="torch.compile the network")
     channels_last: bool = Field(True, description="the memory layout that convolutions run fastest in")
     devices: int = Field(1, ge=1, description="processes that train together, one a GPU or a share of the CPU (DDP)")
     checkpoint_s: float = Field(300.0, gt=0, description="seconds between checkpoints inside an epoch")
     tracking: Literal["auto", "mlflow", "none"] = Field("auto", description="auto: MLflow where it is installed")
     experiment: str | None = Field(None, description="MLflow's experiment; the catalog's name where not set")
+
+    @field_validator("attributes", mode="before")
+    @classmethod
+    def _names_from_text(cls, value: Any) -> Any:
+        return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
 
     @field_validator("level", mode="before")
     @classmethod

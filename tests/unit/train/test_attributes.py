@@ -58,6 +58,11 @@ def given(catalog: Catalog, attributes: dict[str, dict[str, str]]) -> Catalog:
     return other
 
 
+@pytest.mark.parametrize("given", ["a, b", ["a", "b"]], ids=["text", "list"])
+def test_names_are_a_list_or_text(given: object) -> None:
+    assert TrainSettings.model_validate({"attributes": given}).attributes == ("a", "b")
+
+
 def test_values_are_learnt_from_train(catalog: Catalog) -> None:
     vocabulary = learn(catalog, SETTINGS)
     assert vocabulary.to_json() == {"colour": ["cold", "warm"]}
