@@ -28,6 +28,7 @@ SETTINGS = {
     "split": "catalens.curate.split:SplitSettings",
     "taxonomy translate": "catalens.curate.translate:TranslateSettings",
     "train": "catalens.train.settings:TrainSettings",
+    "compare": "catalens.compare.settings:CompareSettings",
     "export": "catalens.export.run:ExportSettings",
     "evaluate": "catalens.evaluate:EvaluateSettings",
     "predict": "catalens.predict.predictor:PredictSettings",

@@ -107,9 +107,12 @@ def command(
 def _train(catalog: Path, run: Path, chosen: TrainSettings, resume: bool, as_json: bool) -> None:
     from catalens.core.catalog import Catalog
     from catalens.train.run import run as train
+    from catalens.train.trainer import process_rank
 
     with progress_bar(f"training {chosen.model}") as progress:
         info = train(Catalog(catalog), run, chosen, resume=resume, say=say, progress=progress)
+    if process_rank():  # one of several processes: the first one speaks
+        return
     best, tail = info["best"], info.get("tail")
     found = f"best val top-1 {best['val_top1']:.4f} in epoch {best['epoch']}" if best else "nothing to validate on"
     say(f"\n{run}: {found}, {info['seconds']:,.0f} s in all")

@@ -53,7 +53,6 @@ def make_plan(settings: TrainSettings, photos: int, batch: int) -> Plan:
     """The sides of `settings.sizes` for equal shares of the epochs; smaller photos come in larger batches.
 
     `batch` is of the size the model sees in the end.  Every batch is a multiple of `settings.devices`.
-    Raises nothing: settings are checked where they are read.
     """
     sides = settings.sizes or (settings.size,)
     sizes = tuple(sides[epoch * len(sides) // settings.epochs] for epoch in range(settings.epochs))
@@ -126,14 +125,12 @@ class InOrder(Sampler[list[Place]]):
             yield [(0, photo) for photo in self._mine[at : at + self._batch]]
 
 
-def loader(
-    dataset: PhotoDataset | FrozenDataset, batches: Sampler[list[Place]], *, workers: int
-) -> DataLoader[Batch]:
+def loader(dataset: PhotoDataset | FrozenDataset, batches: Sampler[list[Place]], *, workers: int) -> DataLoader[Batch]:
     """Batches (uint8 [N, s, s, 3] or activations float32 [N, ...], int64 [N] or [N, 1 + A])."""
     return DataLoader(
         dataset,
         batch_sampler=batches,  # type: ignore[arg-type]  # torch's types know lists of int
-        collate_fn=collate,  # type: ignore[arg-type]  # a batch comes whole
+        collate_fn=collate,  # a batch comes whole
         num_workers=workers,
         persistent_workers=workers > 0,
         prefetch_factor=4 if workers else None,

@@ -61,6 +61,8 @@ class TrainModule(L.LightningModule):
         self.objective = objective
         self.loss = objective.loss
         self.averaged = ModelEmaV3(model, decay=settings.ema, use_warmup=True) if settings.ema else None
+        if self.averaged is not None:
+            self.averaged.requires_grad_(False)  # several processes would wait for its gradients
         self._entry = entry
         self._after_step = after_step
         self._mixing = objective.mixer.on and entry is None
@@ -178,8 +180,8 @@ class TrainModule(L.LightningModule):
             return
         if not math.isfinite(loss.item()):
             raise TrainingError(
-                f"the loss became {loss.item():g} in epoch {self.current_epoch + 1}, batch {index + 1}; its weights are "
-                f"not kept. Start again with a lower rate (train.lr={self.settings.lr / 10:g}), train.clip=1.0"
+                f"the loss became {loss.item():g} in epoch {self.current_epoch + 1}, batch {index + 1}; its weights "
+                f"are not kept. Start again with a lower rate (train.lr={self.settings.lr / 10:g}), train.clip=1.0"
                 + (" or train.precision=32" if self.settings.precision in ("16", "auto") else ""),
                 key="lr",
             )

@@ -46,6 +46,9 @@ def read_parts(catalog: Catalog, settings: TrainSettings) -> Parts:
     has_val = "val" in catalog.split.values()
     if not has_val and (settings.keep == "best" or settings.patience):
         raise ConfigError("the catalog has no part 'val' to choose an epoch by; set train.keep=last, train.patience=0")
+    if not has_val and settings.tail not in ("none", "adjust"):  # said before the work, not after
+        message = "the catalog has no part 'val' to choose by; set train.tail=adjust or train.tail=none"
+        raise ConfigError(message, key="tail")
     part = photos_of(catalog, "train", taxonomy, vocabulary)
     val = photos_of(catalog, "val", taxonomy, vocabulary) if has_val else None
     return Parts(taxonomy, part, part.without(skipped), val, products, vocabulary)

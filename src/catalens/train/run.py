@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
 
@@ -33,6 +34,8 @@ from catalens.train.module import Objective, TrainModule, freeze
 from catalens.train.parts import Parts, read_parts
 from catalens.train.settings import TrainSettings
 from catalens.train.squares import open_squares
+from catalens.train.tail import improve, save
+from catalens.train.tail import lines as tail_lines
 from catalens.train.tracking import SendEpochs, open_tracker
 from catalens.train.trainer import LAST, MidEpoch, make_trainer, process_rank
 
@@ -74,9 +77,9 @@ def run(
     try:
         with explained(folder, batch=info["batch"], accumulate=settings.accumulate):
             history = _fit(model, data, folder, settings, info, preprocess, tracker, resume, say, progress)
+            info |= _outcome(history)
             if first:
-                info |= _outcome(history)
-                info |= _after(model, data, folder, settings, preprocess, say, progress)
+                info |= _after(data, folder, settings, preprocess, progress)
                 write_info(folder, info)
     except BaseException as error:
         if tracker is not None:
@@ -125,9 +128,7 @@ def _fit(
     order = photo_order(data.train, settings, cached=train.cached)
     trainer.fit(
         module,
-        loader(
-            train, EpochBatches(plan, order, start=_start(last), rank=rank, world=world), workers=settings.workers
-        ),
+        loader(train, EpochBatches(plan, order, start=_start(last), rank=rank, world=world), workers=settings.workers),
         loader(val, InOrder(len(val), 2 * info["batch"], rank=rank, world=world), workers=settings.workers)
         if val is not None
         else None,
@@ -160,20 +161,11 @@ def _datasets(
 
 
 def _after(
-    model: Classifier,
-    data: Parts,
-    folder: Path,
-    settings: TrainSettings,
-    preprocess: Preprocess,
-    say: Callable[[str], None],
-    progress: Progress,
+    data: Parts, folder: Path, settings: TrainSettings, preprocess: Preprocess, progress: Progress
 ) -> dict[str, Any]:
     """What is done to the classifier once the network is trained; for run.json."""
     if settings.tail == "none":
         return {}
-    from catalens.train.tail import improve, save
-    from catalens.train.tail import lines as tail_lines
-
     trained = load_run(folder, tail=False).model
     improvement = improve(
         trained,
@@ -181,13 +173,11 @@ def _after(
         PhotoDataset(data.val, preprocess) if data.val is not None else None,
         data.counts,
         settings,
+        products=np.array([data.products[leaf] for leaf in data.taxonomy.leaves]),
         progress=progress,
     )
     save(improvement, folder)
-    lines = tail_lines(improvement)
-    for line in lines:
-        say(line)
-    return {"tail": {"lines": lines, "chosen": improvement.chosen.name}}
+    return {"tail": {"lines": tail_lines(improvement), "chosen": improvement.chosen.name}}
 
 
 def _batch(settings: TrainSettings, model: Classifier, photos: int, folder: Path, *, resume: bool) -> int:

@@ -1,4 +1,4 @@
-"""Lightning's trainer, set up from the settings: device, precision, processes, and checkpoints that a kill cannot spoil."""
+"""Lightning's trainer, set up from the settings: device, precision, processes, checkpoints that survive a kill."""
 
 from __future__ import annotations
 
@@ -56,9 +56,7 @@ def process_rank() -> int:
     return int(os.environ.get("RANK") or os.environ.get("LOCAL_RANK") or 0)
 
 
-def make_trainer(
-    folder: Path, settings: TrainSettings, callbacks: Sequence[Callback], *, watched: bool
-) -> L.Trainer:
+def make_trainer(folder: Path, settings: TrainSettings, callbacks: Sequence[Callback], *, watched: bool) -> L.Trainer:
     """`folder` is where checkpoints go; `watched`: there is a val part to choose an epoch by.  Raises ConfigError."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)

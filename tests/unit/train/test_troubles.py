@@ -56,7 +56,7 @@ def test_a_run_that_diverged_keeps_its_last_good_epoch(catalog: Catalog, tmp_pat
         return (logits * float("nan") if self.training and sum(calls) > 4 else logits, *rest)
 
     monkeypatch.setattr(Classifier, "forward", diverging)
-    with pytest.raises(TrainingError, match="the loss became nan in epoch 2, batch"):
+    with pytest.raises(TrainingError, match=r"the loss became nan in epoch 2, batch"):
         run(catalog, tmp_path / "run", SETTINGS.model_copy(update={"batch": 12}))
     kept = load_run(tmp_path / "run", "last").model
     assert all(torch.isfinite(value).all() for value in kept.state_dict().values())
@@ -76,7 +76,7 @@ def test_no_memory_is_answered_with_a_smaller_batch(catalog: Catalog, tmp_path: 
         raise error
 
     monkeypatch.setattr(Classifier, "forward", hungry)
-    with pytest.raises(TrainingError, match="batches of 8.*--batch 4 --set train.accumulate=2"):
+    with pytest.raises(TrainingError, match=r"batches of 8.*--batch 4 --set train.accumulate=2"):
         run(catalog, tmp_path / "run", SETTINGS)
 
 
@@ -94,7 +94,7 @@ def test_a_full_disk_says_what_to_do_and_the_run_goes_on_when_there_is_room(cata
     checkpoints = disturbed / "checkpoints"
     checkpoints.mkdir(parents=True)
     os.symlink("/dev/full", checkpoints / "last.ckpt.partial")
-    with pytest.raises(TrainingError, match="no room on the disk.*make room, then go on with --resume"):
+    with pytest.raises(TrainingError, match=r"no room on the disk.*make room, then go on with --resume"):
         run(catalog, disturbed, SETTINGS)
     assert not (checkpoints / "last.ckpt").exists()
     assert run(catalog, disturbed, SETTINGS, resume=True)["epochs"] == 2
@@ -108,7 +108,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) 
         def __reduce__(self):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match=r"No space left"):
         DurableCheckpoints().save_checkpoint({"epoch": 2, "state": Unwritable()}, path)
     assert torch.load(path, weights_only=True) == {"epoch": 1}
     assert [found.name for found in tmp_path.iterdir()] == ["last.ckpt"]
@@ -131,7 +131,11 @@ def test_a_class_with_one_photo_and_a_class_absent_from_val(tmp_path: Path, chan
     split_by(
         catalog,
         lambda leaf, number: (
-            ("train" if number == 0 else "test") if leaf == "mug" else "val" if number < 2 and leaf != "sofa" else "train"
+            ("train" if number == 0 else "test")
+            if leaf == "mug"
+            else "val"
+            if number < 2 and leaf != "sofa"
+            else "train"
         ),
     )
     info = run(catalog, tmp_path / "run", SETTINGS.model_copy(update={"epochs": 3, **changes}))
