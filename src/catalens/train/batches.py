@@ -129,8 +129,8 @@ def loader(dataset: PhotoDataset | FrozenDataset, batches: Sampler[list[Place]],
     """Batches (uint8 [N, s, s, 3] or activations float32 [N, ...], int64 [N] or [N, 1 + A])."""
     return DataLoader(
         dataset,
-        batch_sampler=batches,  # type: ignore[arg-type]  # torch's types know lists of int
-        collate_fn=collate,  # a batch comes whole
+        batch_sampler=batches,
+        collate_fn=collate,  # type: ignore[arg-type]  # a batch comes whole
         num_workers=workers,
         persistent_workers=workers > 0,
         prefetch_factor=4 if workers else None,
