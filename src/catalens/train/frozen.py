@@ -108,6 +108,10 @@ def prepare(
         return None
     if settings.sizes:
         raise ConfigError("sizes that grow cannot be computed once; set train.views=0 or train.sizes=[]", key="views")
+    if settings.mixup or settings.cutmix:
+        raise ConfigError(
+            "photos that are mixed cannot be computed once; set train.views=0, or no mixup and cutmix", key="views"
+        )
     parts = split(model, settings)
     kept = settings.cache != "none"
     place = (cache_folder(settings) if kept else folder) / "frozen"

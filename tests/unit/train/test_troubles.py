@@ -171,3 +171,9 @@ def test_every_way_of_running_learns(catalog: Catalog, tmp_path: Path, changes) 
     rows = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
     losses = [float(row.split(",")[1]) for row in rows[1:]]
     assert losses[-1] < losses[0]
+
+
+def test_mixing_and_computing_once_exclude_each_other(catalog: Catalog, tmp_path: Path) -> None:
+    chosen = SETTINGS.model_copy(update={"mode": "probe", "views": 2, "mixup": 0.2})
+    with pytest.raises(ConfigError, match=r"photos that are mixed cannot be computed once"):
+        run(catalog, tmp_path / "run", chosen)
