@@ -15,6 +15,7 @@ from catalens.core.taxonomy import Taxonomy
 from catalens.train.attributes import Vocabulary, learn
 from catalens.train.dataset import Photos, photos_of
 from catalens.train.settings import TrainSettings
+from catalens.train.tail import check_val
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,7 @@ def read_parts(catalog: Catalog, settings: TrainSettings) -> Parts:
     has_val = "val" in catalog.split.values()
     if not has_val and (settings.keep == "best" or settings.patience):
         raise ConfigError("the catalog has no part 'val' to choose an epoch by; set train.keep=last, train.patience=0")
-    if not has_val and settings.tail not in ("none", "adjust"):  # said before the work, not after
-        message = "the catalog has no part 'val' to choose by; set train.tail=adjust or train.tail=none"
-        raise ConfigError(message, key="tail")
+    check_val(settings, has_val=has_val)  # before the work, not after
     part = photos_of(catalog, "train", taxonomy, vocabulary)
     val = photos_of(catalog, "val", taxonomy, vocabulary) if has_val else None
     return Parts(taxonomy, part, part.without(skipped), val, products, vocabulary)

@@ -69,11 +69,12 @@ def run(
         attributes=data.vocabulary.sizes,
         channels_last=settings.channels_last,
     )
+    freeze(model, settings)
     info = describe(catalog, data, settings, preprocess, backbone)
     info["batch"] = _batch(settings, model, len(data.train), folder, resume=resume)
     if first:
         open_folder(folder, info, data.taxonomy, resume=resume)
-    tracker = open_tracker(settings, info, folder, say=say) if first else None
+    tracker = open_tracker(settings, info, folder, say=say)
     try:
         with explained(folder, batch=info["batch"], accumulate=settings.accumulate):
             history = _fit(model, data, folder, settings, info, preprocess, tracker, resume, say, progress)
@@ -155,7 +156,6 @@ def _datasets(
     augment = Augment(settings.augment, plan.sizes, seed=settings.seed, erasing=settings.erasing)
     train = PhotoDataset(data.train, preprocess, augment, squares[0])
     val = PhotoDataset(data.val, preprocess, cache=squares[1]) if data.val is not None else None
-    freeze(model, settings)
     frozen = prepare(model, train, val, settings, folder, say=say, progress=progress)
     return (train, val, None) if frozen is None else (frozen.train, frozen.val, frozen)
 
@@ -186,8 +186,6 @@ def _batch(settings: TrainSettings, model: Classifier, photos: int, folder: Path
         return settings.batch
     if resume and (before := read_info(folder).get("batch")):
         return int(before)
-    if settings.mode != "full":
-        freeze(model, settings)
     return fitting_batch(model, max(settings.sizes or (settings.size,)), photos=photos)
 
 

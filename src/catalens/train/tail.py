@@ -100,9 +100,7 @@ def improve(
     prior; `products` int64 [C] products in train, by which categories have few, medium or many: the photos where not
     given.  Without val, "adjust" has a mild strength of its own.  Raises ConfigError where val is needed.
     """
-    if val is None and settings.tail not in ("none", "adjust"):
-        message = "the catalog has no part 'val' to choose by; set train.tail=adjust or train.tail=none"
-        raise ConfigError(message, key="tail")
+    check_val(settings, has_val=val is not None)
     plain = Linear(*(value.detach().float().clone() for value in (model.head.weight, model.head.bias)))
     of = digest(plain)
     if settings.tail == "none":
@@ -124,6 +122,13 @@ def improve(
     chosen = choose(candidates, settings.tail_cost)
     new = chosen.change(plain, other, counts)
     return Improvement(candidates, chosen.change, new.weight, new.bias, of, settings.tail_cost, _unseen(labels, bands))
+
+
+def check_val(settings: TrainSettings, *, has_val: bool) -> None:
+    """Raises ConfigError where `settings.tail` is to be chosen by a part that is not there."""
+    if not has_val and settings.tail not in ("none", "adjust"):
+        message = "the catalog has no part 'val' to choose by; set train.tail=adjust or train.tail=none"
+        raise ConfigError(message, key="tail")
 
 
 def features_of(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from lightning.pytorch.callbacks import Callback
 from catalens.track.tracker import Tracker, open_run, wanted
 from catalens.train.history import History
 from catalens.train.settings import TrainSettings
+from catalens.train.trainer import process_rank
 
 NOT_LOGGED = {"tracking", "experiment"}  # settings that say nothing about the model
 
@@ -24,7 +24,7 @@ def open_tracker(
 
     `info` is what run.json says.  Raises MissingExtra where MLflow was asked for and is not installed.
     """
-    if int(os.environ.get("RANK") or os.environ.get("LOCAL_RANK") or 0) != 0:
+    if process_rank():
         return None
     if not wanted(settings.tracking, say=say):
         return None
