@@ -26,6 +26,15 @@ if TYPE_CHECKING:
     "--calibrate-on", metavar="PART", help="The part to calibrate on; val where the catalog has no such part."
 )
 @click.option("--delta", type=float, help="Each promise holds with confidence 1 - delta.")
+@click.option(
+    "--with",
+    "members",
+    type=FOLDER,
+    multiple=True,
+    metavar="RUN",
+    help="Average the answers of this run too, in the same graph; may be repeated.",
+)
+@click.option("--flip", is_flag=True, default=None, help="Average each photo with its mirror image.")
 @click.option("--overwrite", is_flag=True, default=None, help="Replace a bundle that is there.")
 @configurable
 @json_option
@@ -36,6 +45,7 @@ def command(
     config: Path | None,
     assignments: tuple[str, ...],
     as_json: bool,
+    members: tuple[Path, ...],
     **flags: Any,
 ) -> None:
     """Turn a run into a bundle that is calibrated, checked and ready to serve.
@@ -46,22 +56,26 @@ def command(
     Example:
       catalens export runs/shirts shirts.bundle
       catalens export runs/shirts shirts.bundle --set export.promises=[0.95,0.99] --json
+      catalens export runs/shirts shirts.bundle --with runs/other --flip
     """
     from catalens.core.catalog import Catalog
 
     try:
         from catalens.export import run as export
-        from catalens.export.speed import measure
+        from catalens.export.speed import alone_ms, measure
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("catalens"):
             raise
         raise MissingExtra("Export", "train") from None
 
+    flags["members"] = members or None
     chosen = settings(export.ExportSettings, "export", config, assignments, flags)
     started = perf_counter()
     with progress_bar("calibrate") as progress:
         written = export.run(run, bundle, chosen, catalog=Catalog(catalog) if catalog else None, progress=progress)
     speed = measure(written)
+    averaging = written.manifest.training["export"].get("averaging")
+    alone = alone_ms(export.load_run(run, chosen.weights)) if averaging else None
     seconds = round(perf_counter() - started, 1)
     if as_json:
         manifest = written.manifest
@@ -76,12 +90,14 @@ def command(
                 "calibration": manifest.calibration,
                 "promises": manifest.promises,
                 "parity": manifest.training["export"]["parity"],
-                "speed": asdict(speed),
+                "speed": asdict(speed) | ({"alone_ms": alone} if averaging else {}),
                 "seconds": seconds,
             }
         )
     else:
         _show(written)
+        if averaging:
+            say(f"Averages {averaging['passes']} passes a photo ({_views(averaging)}); one alone takes {alone:.1f} ms.")
         say(
             f"{speed.bytes / 1e6:.1f} MB; a photo takes {speed.decode_ms:.1f} ms to decode and "
             f"{speed.model_ms:.1f} ms in the model here. {seconds:g} s in all."
@@ -118,3 +134,12 @@ def _show(bundle: Bundle) -> None:
             if rule.threshold is not None
         ]
         say(f"  {promise.precision * 100:g} % right: {', '.join(levels) or 'no promise at any level'}")
+
+
+def _views(averaging: dict[str, Any]) -> str:
+    """ "2 networks, each photo and its mirror image, scales 1, 1.15"."""
+    networks, scales = averaging["networks"], averaging["scales"]
+    parts = [f"{networks} networks" if networks > 1 else "1 network"]
+    parts += ["each photo and its mirror image"] if averaging["flip"] else []
+    parts += [f"scales {', '.join(f'{scale:g}' for scale in scales)}"] if scales != [1.0] else []
+    return ", ".join(parts)

@@ -44,6 +44,12 @@ def _training(training: Mapping[str, Any]) -> str:
         f"- mode `{settings.get('mode')}`, {training.get('epochs', '?')} epochs, of which the "
         f"{training['export']['weights']} is exported, seed {settings.get('seed')}",
     ]
+    if averaging := training["export"].get("averaging"):
+        lines.append(
+            f"- the graph averages {averaging['passes']} passes a photo: {averaging['networks']} networks, "
+            f"{'with' if averaging['flip'] else 'without'} the mirror image, scales "
+            f"{', '.join(f'{scale:g}' for scale in averaging['scales'])}"
+        )
     return "\n".join(lines)
 
 

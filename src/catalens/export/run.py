@@ -16,6 +16,7 @@ from catalens.core.catalog import Catalog
 from catalens.core.config import Settings
 from catalens.core.errors import BundleError, CatalogError
 from catalens.core.progress import Progress, silent
+from catalens.export.averaged import Averaged, average
 from catalens.export.calibration import calibrate_on
 from catalens.export.card import card
 from catalens.export.fusion import fusion_on
@@ -26,6 +27,7 @@ from catalens.predict.examples import write_examples
 from catalens.predict.session import Session
 from catalens.train.checkpoint import TrainedRun, load_run
 from catalens.train.fusion import How
+from catalens.train.model import Classifier
 
 LIBRARIES = ("torch", "timm", "onnx", "onnxruntime", "numpy", "pillow")
 FROM_RUN = ("settings", "epochs", "best", "seconds", "train_photos", "train_digest", "train_counts")
@@ -42,7 +44,22 @@ class ExportSettings(Settings):
     calibrate_on: str = Field("calib", description="the part of the catalog; val where it has no such part")
     promises: tuple[float, ...] = Field((0.90, 0.95, 0.98, 0.99), description="precisions to promise")
     delta: float = Field(0.05, gt=0, lt=1, description="each promise holds with confidence 1 - delta")
+    members: tuple[Path, ...] = Field((), description="more runs, whose answers are averaged with the first one's")
+    flip: bool = Field(False, description="average each photo with its mirror image")
+    scales: tuple[float, ...] = Field((1.0,), min_length=1, description="sizes of a photo to average, 1 its own")
     overwrite: bool = Field(False, description="replace a bundle that is there")
+
+    @field_validator("members", mode="before")
+    @classmethod
+    def _paths_from_text(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("scales")
+    @classmethod
+    def _usable(cls, scales: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(0.25 <= scale <= 4 for scale in scales) or len(set(scales)) < len(scales):
+            raise ValueError("expected different scales between 0.25 and 4")
+        return scales
 
     @field_validator("promises")
     @classmethod
@@ -67,26 +84,37 @@ def run(
     """
     if bundle_path.exists() and not settings.overwrite:  # said before the work, not after
         raise BundleError("already exists; choose another name or pass --overwrite", source=str(bundle_path))
-    trained = load_run(run_folder, settings.weights)
+    runs = [load_run(folder, settings.weights) for folder in (run_folder, *settings.members)]
+    trained, model = runs[0], average(runs, flip=settings.flip, scales=settings.scales)
     catalog = catalog or _catalog_of(trained, run_folder)
     # a catalog that was split anew has photos in calib that the model has learnt: its promises would be empty
     digests = {"catalog_digest": trained.info["catalog"]["digest"], "train_digest": trained.info["train_digest"]}
     catalog.check_not_split_anew(trained.taxonomy, **digests)
 
     def fill(folder: Path) -> dict[str, Any]:
-        return fill_bundle(
-            folder, trained, catalog, settings, name=settings.name or bundle_path.stem, progress=progress
-        )
+        name = settings.name or bundle_path.stem
+        return fill_bundle(folder, trained, catalog, settings, model=model, name=name, progress=progress)
 
     return write_bundle(bundle_path, fill, overwrite=settings.overwrite)
 
 
 def fill_bundle(
-    folder: Path, trained: TrainedRun, catalog: Catalog, settings: ExportSettings, *, name: str, progress: Progress
+    folder: Path,
+    trained: TrainedRun,
+    catalog: Catalog,
+    settings: ExportSettings,
+    *,
+    name: str,
+    progress: Progress,
+    model: Classifier | Averaged | None = None,
 ) -> dict[str, Any]:
-    """Put everything but the manifest into `folder`; the manifest's fields.  Raises ParityError or CatalogError."""
+    """Put everything but the manifest into `folder`; the manifest's fields.  `model` is the run's own where not given.
+
+    Raises ParityError or CatalogError.
+    """
+    model = model or trained.model
     preprocess, taxonomy = trained.preprocess, trained.taxonomy
-    shapes = export_onnx(trained.model, preprocess, folder / MODEL)
+    shapes = export_onnx(model, preprocess, folder / MODEL)
     session = Session.of_graph(
         folder / MODEL,
         preprocess=preprocess,
@@ -94,7 +122,7 @@ def fill_bundle(
         embedding_dim=shapes.embedding_dim,
         attributes=shapes.attributes,
     )
-    parity = _pass_gate(folder, trained, session)
+    parity = _pass_gate(folder, trained, model, session)
     told = trained.info["settings"]
     fusion, fused = fusion_on(
         session,
@@ -129,19 +157,19 @@ def fill_bundle(
         "promises": [promise.to_json() for promise in calibration.promises],
         "calibration": {**calibration.to_json(), "fusion": fused.to_json()},
         "catalog_digest": catalog.digest,
-        "training": _training(trained, parity, settings),
+        "training": _training(trained, model, parity, settings),
         "libraries": {library: version(library) for library in LIBRARIES},
     }
     (folder / "card.md").write_text(card(fields, taxonomy, calibration), encoding="utf-8")
     return fields
 
 
-def _pass_gate(folder: Path, trained: TrainedRun, session: Session) -> ParityReport:
+def _pass_gate(folder: Path, trained: TrainedRun, model: Classifier | Averaged, session: Session) -> ParityReport:
     """Compare on the hostile photos, and leave them with their answers as the bundle's examples."""
     photos = hostile_images()
     squares = [trained.preprocess.square(photo.data, source=photo.name) for photo in photos]
     pixels = np.stack(squares)
-    report = check_parity(trained.model, session, [photo.name for photo in photos], pixels)
+    report = check_parity(model, session, [photo.name for photo in photos], pixels)
     files = [(photo.name, photo.data) for photo in photos]
     write_examples(folder, files, squares, session.run(pixels)[0], trained.taxonomy.leaves)
     return report
@@ -156,11 +184,20 @@ def _catalog_of(trained: TrainedRun, run_folder: Path) -> Catalog:
     return Catalog(path)
 
 
-def _training(trained: TrainedRun, parity: ParityReport, settings: ExportSettings) -> dict[str, Any]:
+def _training(
+    trained: TrainedRun, model: Classifier | Averaged, parity: ParityReport, settings: ExportSettings
+) -> dict[str, Any]:
     """The essentials of run.json, without paths of the machine it ran on."""
     info = trained.info
     catalog = {key: value for key, value in info["catalog"].items() if key != "path"}
     taken = {key: info[key] for key in FROM_RUN if key in info}
     weights = settings.weights or info["settings"]["keep"]
-    exported = {"weights": weights, "opset": OPSET, "parity": asdict(parity)}
+    exported = {"weights": weights, "opset": OPSET, "parity": asdict(parity), **_averaging(model, settings)}
     return {**taken, "catalog": catalog, "left_out": len(info.get("left_out", {})), "export": exported}
+
+
+def _averaging(model: Classifier | Averaged, settings: ExportSettings) -> dict[str, Any]:
+    if not isinstance(model, Averaged):
+        return {}
+    views = {"flip": settings.flip, "scales": list(settings.scales)}
+    return {"averaging": {"networks": len(model.members), **views, "passes": model.passes}}

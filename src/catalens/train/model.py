@@ -18,14 +18,18 @@ class Normalise(nn.Module):
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, preprocess: Preprocess) -> None:
+    def __init__(self, preprocess: Preprocess, *, channels_last: bool = True) -> None:
         super().__init__()
+        self._channels_last = channels_last
         std = torch.tensor(preprocess.std)
         self.register_buffer("scale", (1 / (255 * std)).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("shift", (-torch.tensor(preprocess.mean) / std).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return pixels.permute(0, 3, 1, 2).to(self.scale.dtype) * self.scale + self.shift
+        channels_first = pixels.permute(0, 3, 1, 2)  # a view: in memory the channels are still last
+        if not self._channels_last:
+            channels_first = channels_first.contiguous()
+        return channels_first.to(self.scale.dtype) * self.scale + self.shift
 
 
 class Classifier(nn.Module):
@@ -43,9 +47,10 @@ class Classifier(nn.Module):
         classes: int,
         dropout: float = 0.0,
         attributes: Mapping[str, int] | None = None,
+        channels_last: bool = True,
     ) -> None:
         super().__init__()
-        self.normalise = Normalise(preprocess)
+        self.normalise = Normalise(preprocess, channels_last=channels_last)
         self.backbone = backbone
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(features, classes)
@@ -82,6 +87,7 @@ def build(
         classes=classes,
         dropout=dropout,
         attributes=attributes,
+        channels_last=channels_last,
     )
     if not channels_last:
         return model

@@ -157,7 +157,9 @@ class TrainModule(L.LightningModule):
     def configure_optimizers(self) -> Any:
         settings, plan = self.settings, self.plan
         kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
-        optimizer = kind(parameter_groups(self.model, settings), lr=settings.lr)
+        on_cpu = all(parameter.device.type == "cpu" for parameter in self.model.parameters())
+        # one pass over all weights; on a GPU it would forbid `clip` together with 16-bit floats
+        optimizer = kind(parameter_groups(self.model, settings), lr=settings.lr, fused=on_cpu or None)
         warmup = round(settings.warmup_epochs * plan.total_steps / settings.epochs)
         factor = warmup_cosine if settings.schedule == "cosine" else warmup_constant
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(step, warmup, plan.total_steps))
