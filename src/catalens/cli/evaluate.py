@@ -70,7 +70,7 @@ def command(
         scores,
         shop.categories_in(taxonomy),
         taxonomy,
-        temperature=opened.manifest.temperature,
+        calibrator=opened.calibrator,
         promises=opened.promises,
         fusion=opened.fusion,
         train_counts=trained.get("train_counts"),

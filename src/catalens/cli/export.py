@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from catalens.cli.console import FOLDER, configurable, emit, json_option, progress_bar, say, settings
+from catalens.cli.promises import show_calibration
 from catalens.core.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def command(
     try:
         from catalens.export import run as export
         from catalens.export.speed import alone_ms, measure
+        from catalens.train.checkpoint import load_run
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("catalens"):
             raise
@@ -75,7 +77,7 @@ def command(
         written = export.run(run, bundle, chosen, catalog=Catalog(catalog) if catalog else None, progress=progress)
     speed = measure(written)
     averaging = written.manifest.training["export"].get("averaging")
-    alone = alone_ms(export.load_run(run, chosen.weights)) if averaging else None
+    alone = alone_ms(load_run(run, chosen.weights)) if averaging else None
     seconds = round(perf_counter() - started, 1)
     if as_json:
         manifest = written.manifest
@@ -112,13 +114,6 @@ def _show(bundle: Bundle) -> None:
         f"Parity: {parity['images']} hostile photos, logits within {parity['logit_delta']:.1e} of the checkpoint's, "
         f"alone and among 32 within {parity['batch_delta']:.1e}"
     )
-    if calibration["note"]:
-        click.secho(calibration["note"], fg="yellow", err=True)
-    say(
-        f"Calibrated on {calibration['products']:,} products of {calibration['part']!r}: temperature "
-        f"{manifest.temperature:.3f}, calibration error {calibration['before']['ece']:.3f} -> "
-        f"{calibration['after']['ece']:.3f}"
-    )
     together = calibration["fusion"]
     if together["note"]:
         click.secho(f"Photos of a product: {together['note']}.", fg="yellow", err=True)
@@ -127,13 +122,7 @@ def _show(bundle: Bundle) -> None:
         say(
             f"Photos of a product: {together['kind']} ({together['several']:,} products with several, top-1: {figures})"
         )
-    for promise in bundle.promises:
-        levels = [
-            f"{bundle.taxonomy.level_name(rule.level)} from {rule.threshold:.3f} ({rule.accepted:,} products)"
-            for rule in promise.rules
-            if rule.threshold is not None
-        ]
-        say(f"  {promise.precision * 100:g} % right: {', '.join(levels) or 'no promise at any level'}")
+    show_calibration(bundle)
 
 
 def _views(averaging: dict[str, Any]) -> str:

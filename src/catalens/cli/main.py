@@ -24,6 +24,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "split": ("catalens.cli.split", "Divide a catalog into train, val, calib and test, without leaks."),
     "train": ("catalens.cli.train", "Train a model on a catalog."),
     "compare": ("catalens.cli.compare", "Train several models on a catalog, and set them beside each other."),
+    "calibrate": (
+        "catalens.cli.calibrate",
+        "Fit a bundle's probabilities and promises to other labelled products.",
+    ),
     "export": (
         "catalens.cli.export",
         "Turn a run into a bundle that is calibrated, checked and ready to serve.",

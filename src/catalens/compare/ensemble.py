@@ -15,9 +15,10 @@ import numpy.typing as npt
 from catalens.compare.measure import VAL, Answers, Parts, judge, truth_of, with_figures
 from catalens.compare.rows import Row
 from catalens.compare.settings import CompareSettings
+from catalens.core.calibrator import Calibrator
 from catalens.core.catalog import Catalog
 from catalens.core.promise import Promise
-from catalens.core.scores import Scores, log_softmax, softmax
+from catalens.core.scores import Scores, log_softmax
 from catalens.core.taxonomy import Taxonomy
 from catalens.evaluate import calibrate, evaluation, promise
 from catalens.export.run import ExportSettings
@@ -32,14 +33,14 @@ class Voice:
 
     row: Row
     answers: Mapping[str, Answers]
-    temperature: float
+    calibrator: Calibrator
     taxonomy: Taxonomy
     train_counts: Mapping[str, int] | None = None
 
 
-def geometric_mean(logits: Sequence[npt.NDArray[np.floating]], temperatures: Sequence[float]) -> Doubles:
-    """Logits [P, C] of each member, and its temperature -> log-probabilities float64 [P, C] of their geometric mean."""
-    said = [log_softmax(one / temperature) for one, temperature in zip(logits, temperatures, strict=True)]
+def geometric_mean(logits: Sequence[npt.NDArray[np.floating]], calibrators: Sequence[Calibrator]) -> Doubles:
+    """Logits [P, C] of each member, and its calibrator -> log-probabilities float64 [P, C] of their geometric mean."""
+    said = [log_softmax(calibrator.logits(one)) for one, calibrator in zip(logits, calibrators, strict=True)]
     return log_softmax(np.mean(said, axis=0))
 
 
@@ -66,7 +67,7 @@ def pick(voices: Sequence[Voice], truth: npt.NDArray[np.int64], part: str, most:
 
 def mean_of(voices: Sequence[Voice], part: str) -> Doubles:
     """float64 [P, C]: what they say together on the products of a part."""
-    return geometric_mean([voice.answers[part].logits for voice in voices], [voice.temperature for voice in voices])
+    return geometric_mean([voice.answers[part].logits for voice in voices], [voice.calibrator for voice in voices])
 
 
 def ensemble(
@@ -98,7 +99,7 @@ def _measured(chosen: Sequence[Voice], catalog: Catalog, parts: Parts, settings:
         part: Answers(chosen[0].answers[part].product_ids, mean_of(chosen, part).astype(np.float32))
         for part in parts.images
     }
-    temperature, promises = _calibrated(together[parts.fit], catalog, taxonomy)
+    calibrator, promises = _calibrated(together[parts.fit], catalog, taxonomy)
     row = Row(
         name=NAME + f" {len(chosen)}",
         kind="ensemble",
@@ -115,7 +116,7 @@ def _measured(chosen: Sequence[Voice], catalog: Catalog, parts: Parts, settings:
             _scores(together[part]),
             catalog.categories_in(taxonomy),
             taxonomy,
-            temperature=temperature,
+            calibrator=calibrator,
             promises=promises,
             train_counts=chosen[0].train_counts,
         )
@@ -123,14 +124,14 @@ def _measured(chosen: Sequence[Voice], catalog: Catalog, parts: Parts, settings:
     return replace(judge(row, together, catalog, taxonomy, parts))
 
 
-def _calibrated(answers: Answers, catalog: Catalog, taxonomy: Taxonomy) -> tuple[float, tuple[Promise, ...]]:
-    """Temperature and promises, as `export` fits them for a bundle."""
+def _calibrated(answers: Answers, catalog: Catalog, taxonomy: Taxonomy) -> tuple[Calibrator, tuple[Promise, ...]]:
+    """A temperature and promises, as `export` fits them for a bundle."""
     truth = truth_of(answers, catalog, taxonomy)
     logits, truth = answers.logits[truth >= 0], truth[truth >= 0]
-    temperature = calibrate.fit_temperature(logits, truth)
+    calibrator = Calibrator(calibrate.fit_temperature(logits, truth))
     defaults = ExportSettings.model_validate({})
-    probabilities = softmax(logits, temperature)
-    return temperature, tuple(
+    probabilities = calibrator.probabilities(logits)
+    return calibrator, tuple(
         promise.fit(taxonomy, probabilities, truth, precision=precision, delta=defaults.delta)
         for precision in sorted(defaults.promises)
     )

@@ -91,7 +91,7 @@ def measure(
                 scores,
                 catalog.categories_in(bundle.taxonomy),
                 bundle.taxonomy,
-                temperature=bundle.manifest.temperature,
+                calibrator=bundle.calibrator,
                 promises=bundle.promises,
                 fusion=bundle.fusion,
                 train_counts=bundle.manifest.training.get("train_counts"),

@@ -173,7 +173,7 @@ def _voice(folder: Path, row: Row) -> Voice:
     own = folder / row.folder
     bundle = Bundle(bundle_path(own))
     counts = bundle.manifest.training.get("train_counts")
-    return Voice(row, kept_answers(own), bundle.manifest.temperature, bundle.taxonomy, counts)
+    return Voice(row, kept_answers(own), bundle.calibrator, bundle.taxonomy, counts)
 
 
 def _comparison(

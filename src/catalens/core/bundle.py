@@ -15,6 +15,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from catalens.core.attributes import head
+from catalens.core.calibrator import FILE as CALIBRATOR
+from catalens.core.calibrator import read_calibrator
 from catalens.core.durable import replacing_folder
 from catalens.core.errors import BundleCorrupt, BundleError, BundleIncompatible, ConfigError, PromiseError
 from catalens.core.fusion import FILE as FUSION
@@ -22,6 +24,7 @@ from catalens.core.fusion import Kind, read_fusion
 from catalens.core.manifest import file_digest, parse, read_values, verify_files
 from catalens.core.preprocess import Preprocess
 from catalens.core.promise import Promise
+from catalens.core.sets import SetRule
 from catalens.core.taxonomy import Taxonomy
 
 FORMAT_VERSION = 1
@@ -51,6 +54,7 @@ class Manifest(BaseModel):
     fusion: Kind = "mean"  # how a product's photos are put together
     temperature: float = 1.0
     promises: list[dict[str, Any]] = []
+    sets: dict[str, Any] | None = None  # the rule of the suggestions
     open_world: dict[str, Any] | None = None
     calibration: dict[str, Any] = {}  # on what, before and after
     catalog_digest: str
@@ -84,7 +88,10 @@ class Bundle:
         if self.manifest.fusion == "gated" and FUSION not in self.manifest.files:
             raise BundleCorrupt(f"the manifest lists no {FUSION}", source=str(path / MANIFEST), key=FUSION)
         self.fusion = read_fusion(self.manifest.fusion, path, dim=self.manifest.embedding_dim)
+        listed = CALIBRATOR in self.manifest.files
+        self.calibrator = read_calibrator(self.manifest.temperature, path, classes=self.manifest.classes, listed=listed)
         self.promises = tuple(Promise.from_json(values) for values in self.manifest.promises)
+        self.sets = SetRule.from_json(self.manifest.sets) if self.manifest.sets else None
 
     @property
     def name(self) -> str:

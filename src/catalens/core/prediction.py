@@ -63,8 +63,19 @@ class AttributeValue:
 
 
 @dataclass(frozen=True, slots=True)
+class Suggestions:
+    """Leaves of which one is right with probability `coverage`, best first; `more` of them are not named."""
+
+    coverage: float
+    labels: tuple[Label, ...]
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """One product.  `labels` best first; `open_world` names the verdict or is None where the bundle gives none.
+
+    `suggestions` are None where the bundle makes no such sets, or no photo could be used.
 
     `attributes` has a value for each attribute that the bundle was trained on; nothing where no photo could be used.
     """
@@ -75,6 +86,7 @@ class Prediction:
     model: str
     findings: tuple[Finding, ...] = ()
     open_world: str | None = None
+    suggestions: Suggestions | None = None
     attributes: dict[str, AttributeValue] = field(default_factory=dict)
     timings_ms: dict[str, float] = field(default_factory=dict, compare=False)
 
@@ -84,10 +96,12 @@ class Prediction:
             **_fields(self),
             "decision": _fields(self.decision),
             "labels": [_fields(label) for label in self.labels],
+            "suggestions": self.suggestions
+            and {**_fields(self.suggestions), "labels": [_fields(label) for label in self.suggestions.labels]},
             "findings": [_fields(finding) for finding in self.findings],
             "attributes": {name: _fields(value) for name, value in self.attributes.items()},
         }
 
 
-def _fields(value: Prediction | Decision | Label | Finding | AttributeValue) -> dict[str, Any]:
+def _fields(value: Prediction | Decision | Label | Finding | AttributeValue | Suggestions) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}

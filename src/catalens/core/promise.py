@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -18,8 +20,9 @@ from catalens.core.taxonomy import Taxonomy
 class LevelRule:
     """Accept at `level` when the top node's probability is at least `threshold`; None: no promise at this level.
 
-    `accepted` and `correct` are the calibration products that the threshold was tested on, `lower_bound` the exact
-    binomial lower bound of their precision.
+    A rule with a `branch`, the id of a node at the top level, is of the nodes below it only; one without is of those
+    whose branch has no rule of its own.  `accepted` and `correct` are the calibration products that the threshold was
+    tested on, `lower_bound` the exact binomial lower bound of their precision.
     """
 
     level: int
@@ -27,6 +30,7 @@ class LevelRule:
     accepted: int = 0
     correct: int = 0
     lower_bound: float = 0.0
+    branch: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """`precision` promised with confidence `1 - delta`; one rule a level, deepest first."""
+    """`precision` promised with confidence `1 - delta`; the rules of each level, deepest level first.
+
+    One rule a level, or one for each branch that had the data for it and one for all others: then it is promised in
+    each of them.
+    """
 
     precision: float
     delta: float
@@ -59,16 +67,19 @@ class Promise:
         count = len(probabilities)
         top = taxonomy.level_probabilities(probabilities, 0)
         chosen = Choice(np.full(count, -1), top.argmax(axis=1), top.max(axis=1, initial=0.0))
-        for rule in self.rules:
-            if rule.threshold is None:
-                continue
-            nodes = taxonomy.level_probabilities(probabilities, rule.level)
+        for level, rules in groupby(self.rules, key=lambda rule: rule.level):
+            nodes = taxonomy.level_probabilities(probabilities, level)
             node, confidence = nodes.argmax(axis=1), nodes.max(axis=1, initial=0.0)
-            accept = (chosen.level < 0) & (confidence >= rule.threshold)
-            chosen.level[accept] = rule.level
+            thresholds = _thresholds(taxonomy, level, list(rules))
+            accept = (chosen.level < 0) & (confidence >= thresholds[node])
+            chosen.level[accept] = level
             chosen.node[accept] = node[accept]
             chosen.confidence[accept] = confidence[accept]
         return chosen
+
+    def at(self, level: int) -> tuple[LevelRule, ...]:
+        """The rules of one level."""
+        return tuple(rule for rule in self.rules if rule.level == level)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -77,3 +88,13 @@ class Promise:
     def from_json(cls, values: dict[str, Any]) -> Promise:
         rules = tuple(LevelRule(**rule) for rule in values["rules"])
         return cls(float(values["precision"]), float(values["delta"]), rules)
+
+
+def _thresholds(taxonomy: Taxonomy, level: int, rules: Sequence[LevelRule]) -> npt.NDArray[np.float64]:
+    """float64 [nodes at the level]: from which probability each is accepted; infinite where it never is."""
+    branches = taxonomy.level_nodes[0]
+    by_branch = dict.fromkeys(branches, next((rule.threshold for rule in rules if rule.branch is None), None))
+    by_branch |= {rule.branch: rule.threshold for rule in rules if rule.branch is not None}
+    limits = [by_branch[branch] for branch in branches]
+    of_branch = np.array([np.inf if limit is None else limit for limit in limits])
+    return of_branch[taxonomy.branches(level)]

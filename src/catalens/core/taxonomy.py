@@ -160,6 +160,12 @@ class Taxonomy:
             table[level] = [place[self._ancestor(leaf, level)] for leaf in self.leaves]
         return table
 
+    def branches(self, level: int) -> npt.NDArray[np.int64]:
+        """int64 [nodes at `level`]: the node of the top level that each lies under."""
+        found = np.zeros(len(self.level_nodes[level]), dtype=np.int64)
+        found[self.ancestors[level]] = self.ancestors[0]
+        return found
+
     def _ancestor(self, leaf: str, level: int) -> str:
         path = self.path(leaf)
         return path[min(level, len(path) - 1)]

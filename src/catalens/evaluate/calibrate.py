@@ -43,9 +43,15 @@ def nll(logits: Floats, truth: Ints, temperature: float = 1.0) -> float:
     """Mean negative log-probability of the truth, in nats; 0 is perfect."""
     total = 0.0
     for block, labels in _blocks(logits, truth):
-        scaled = block / temperature
-        total += float((_log_sum(scaled) - scaled[np.arange(len(labels)), labels]).sum())
+        total += float(row_nll(block / temperature, labels).sum())
     return total / len(truth)
+
+
+def row_nll(logits: Floats, truth: Ints) -> npt.NDArray[np.float64]:
+    """float [N, C], int [N] -> float64 [N]: the negative log-probability of each row's truth, in nats."""
+    scaled = np.asarray(logits, dtype=np.float64)
+    losses: npt.NDArray[np.float64] = _log_sum(scaled) - scaled[np.arange(len(truth)), truth]
+    return losses
 
 
 def ece(confidence: Floats, correct: npt.NDArray[np.bool_], bins: int = 15) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -13,22 +13,31 @@ from catalens.core.taxonomy import Taxonomy
 
 @dataclass(frozen=True, slots=True)
 class LevelCoverage:
-    """One level: share of all products filed there, their precision (None: none filed), and the rule's threshold."""
+    """One level: share of all products filed there, their precision (None: none filed), and the rule's threshold.
+
+    Where branches have thresholds of their own, `threshold` is that of all others, and `branches` are theirs.
+    """
 
     level: str
     filed: float
     precision: float | None
     threshold: float | None
+    branches: dict[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """One promise: share of products filed in [0, 1], their precision (None: none filed), and the same per level."""
+    """One promise: share of products filed in [0, 1], their precision (None: none filed), and the same per level.
+
+    `reviews_per_1000` of 1,000 listings wait for a person, `errors_per_1000` are filed wrong.
+    """
 
     promise: float
     filed: float
     precision: float | None
     by_level: tuple[LevelCoverage, ...]
+    reviews_per_1000: float
+    errors_per_1000: float
 
     def sentence(self) -> str:
         """For a person: "At 98 % promised precision, 71 % of listings file themselves (99.1 % of them right)." """
@@ -51,12 +60,23 @@ def coverage(
 ) -> Coverage:
     """`level` int64 [N] where each product was filed (-1: nowhere), `correct` bool [N] from `judge`."""
     by_level = []
-    for rule in promise.rules:
-        here = level == rule.level
+    for number in dict.fromkeys(rule.level for rule in promise.rules):
+        here, rules = level == number, promise.at(number)
+        branches = {rule.branch: rule.threshold for rule in rules if rule.branch is not None}
+        others = next((rule.threshold for rule in rules if rule.branch is None), None)
         by_level.append(
-            LevelCoverage(taxonomy.level_name(rule.level), float(here.mean()), _mean(correct[here]), rule.threshold)
+            LevelCoverage(taxonomy.level_name(number), float(here.mean()), _mean(correct[here]), others, branches)
         )
-    return Coverage(promise.precision, float((level >= 0).mean()), _mean(correct[level >= 0]), tuple(by_level))
+    filed = level >= 0
+    wrong = float((filed & ~correct).mean())
+    return Coverage(
+        promise.precision,
+        float(filed.mean()),
+        _mean(correct[filed]),
+        tuple(by_level),
+        reviews_per_1000=1000 * float((~filed).mean()),
+        errors_per_1000=1000 * wrong,
+    )
 
 
 def _mean(values: npt.NDArray[np.bool_]) -> float | None:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from catalens.core.calibrator import Calibrator
 from catalens.core.config import Settings
 from catalens.core.errors import CatalogError
 from catalens.core.fusion import Fusion
@@ -57,6 +58,7 @@ class Evaluation:
     several: dict[str, Any]
     fusion: str
     temperature: float
+    calibration: str
     ece: float
     nll: float
     before_temperature: dict[str, float]
@@ -87,7 +89,7 @@ def run(
     truth: Mapping[str, str | None],
     taxonomy: Taxonomy,
     *,
-    temperature: float,
+    calibrator: Calibrator,
     promises: Sequence[Promise] = (),
     fusion: Fusion | None = None,
     train_counts: Mapping[str, int] | None = None,
@@ -111,7 +113,7 @@ def run(
         )
     image_top = _image_top(scores.logits, rows)
     fusion = fusion or Fusion()
-    outcomes, nll, raw_nll = collect(scores, rows, labels, taxonomy, temperature, promises, fusion, progress)
+    outcomes, nll, raw_nll = collect(scores, rows, labels, taxonomy, calibrator, promises, fusion, progress)
 
     counts = metrics.class_counts(outcomes.top[:, 0], outcomes.truth, len(taxonomy.leaves))
     sizes = metrics.shots(counts, taxonomy.leaves, train_counts) if train_counts is not None else {}
@@ -127,7 +129,8 @@ def run(
         per_image={f"top{k}": metrics.hit_rate(image_top, labels[rows], k) for k in (1, 5)},
         several=_several(outcomes),
         fusion=fusion.kind,
-        temperature=temperature,
+        temperature=calibrator.temperature,
+        calibration=calibrator.kind,
         ece=calibrate.ece(outcomes.confidence, outcomes.correct),
         nll=nll,
         before_temperature={"ece": calibrate.ece(outcomes.raw_confidence, outcomes.correct), "nll": raw_nll},

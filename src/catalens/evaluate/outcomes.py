@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from catalens.core.calibrator import Calibrator
 from catalens.core.fusion import Fusion
 from catalens.core.progress import Progress
 from catalens.core.promise import Promise
@@ -28,7 +29,7 @@ class Outcomes:
     """What happened to each of the P products.
 
     `truth` int64 [P] leaf index, `top` int64 [P, 5] leaf indices best first, `confidence` float64 [P] of the first,
-    `raw_confidence` the same before temperature, `level_hits` bool [levels, P], `photos` int64 [P] and `mean_top` int64
+    `raw_confidence` the same before calibration, `level_hits` bool [levels, P], `photos` int64 [P] and `mean_top` int64
     [P], the first leaf by the mean of the photos, whatever the fusion.  Per promise, in the order given,
     `filed_level` int64 [promises, P] (-1: not filed) and `filed_right` bool [promises, P].
     """
@@ -55,12 +56,12 @@ def collect(
     rows: Ints,
     labels: Ints,
     taxonomy: Taxonomy,
-    temperature: float,
+    calibrator: Calibrator,
     promises: Sequence[Promise],
     fusion: Fusion,
     progress: Progress,
 ) -> tuple[Outcomes, float, float]:
-    """The outcomes, and the NLL with and without temperature."""
+    """The outcomes, and the NLL with and without calibration."""
     ids: list[str] = []
     blocks: list[tuple[npt.NDArray[Any], ...]] = []
     nll = raw_nll = 0.0
@@ -71,14 +72,14 @@ def collect(
         means = logits if fusion.kind == "mean" else Fusion().fuse(owners, photo_logits, embeddings)[1]
         photos = Counter(owners)
         ids += product_ids
-        probabilities = softmax(logits, temperature)
+        probabilities = calibrator.probabilities(logits)
         choices = [promise.choose(taxonomy, probabilities) for promise in promises]
         empty = np.zeros((0, len(truth)))
         blocks.append(
             (
                 truth,
-                metrics.best(logits),
-                probabilities.max(axis=1),
+                metrics.best(probabilities),
+                calibrator.confidence(taxonomy.depth - 1, probabilities.max(axis=1)),
                 softmax(logits).max(axis=1),
                 level_hits(taxonomy, probabilities, truth).T,
                 np.array([choice.level for choice in choices] or empty, dtype=np.int64).T,
@@ -87,7 +88,7 @@ def collect(
                 means.argmax(axis=1),
             )
         )
-        nll += calibrate.nll(logits, truth, temperature) * len(truth)
+        nll += calibrate.nll(calibrator.logits(logits), truth) * len(truth)
         raw_nll += calibrate.nll(logits, truth) * len(truth)
         progress(len(ids), None)
     columns = (np.concatenate(column) for column in zip(*blocks, strict=True))

@@ -18,12 +18,19 @@ Why it holds.  Take the photos of the calibration products as given; their label
    and a product whose leaf is wrong is no likelier to have its parent right.
 The temperature is fitted on the same labels: one number, which hardly changes the order of confidences.
 
+Branches.  Asked for a promise in each branch of the top level, the products of a level are divided by the branch that
+the answer lies in.  A branch with at least three times the products that the promise needs gets a rule of its own, and
+all others together one more; that number follows from answers alone.  With B rules each is tested at delta / B, so that
+all of them hold together with probability at least 1 - delta, and with them the promise of the level, their mean.
+
 Where to start.  With 149 products, 98 % needs 149 right of 149, which good models fail by one unlucky photo, and the
 sequence would end there.  It starts at the strictest threshold that should be passed with probability 0.95 if the
 confidences are right, or else at the likeliest.  Wrong confidences cost coverage, never the promise.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +41,8 @@ from catalens.evaluate.binomial import allowed_errors, at_most, least_trials, lo
 
 STEP = 1.03  # each threshold accepts at least 3 % more products than the one before
 START_POWER = 0.95
+BLOCK = 4096
+ENOUGH = 3  # times the products that a promise needs, for a branch to get a rule of its own
 
 
 def fit(
@@ -43,21 +52,59 @@ def fit(
     *,
     precision: float,
     delta: float = 0.05,
+    by_branch: bool = False,
 ) -> Promise:
-    """float [N, C] calibrated, int [N] leaf indices -> the promise; a level without support gets no threshold."""
+    """float [N, C] calibrated, int [N] leaf indices -> the promise; a level without support gets no threshold.
+
+    `by_branch`: promised in each branch of the top level, as far as the products allow.
+    """
     if not 0 < precision < 1 or not 0 < delta < 1:
         raise ValueError(f"expected precision and delta between 0 and 1, got {precision} and {delta}")
     left = np.ones(len(truth), dtype=bool)
     rules = []
     for level in reversed(range(taxonomy.depth)):
-        nodes = taxonomy.level_probabilities(probabilities, level)
-        confidence = nodes.max(axis=1, initial=0.0)
-        correct = nodes.argmax(axis=1) == taxonomy.ancestors[level][truth]
-        rule = _fit_level(level, confidence[left], correct[left], precision, delta)
-        if rule.threshold is not None:
-            left &= confidence < rule.threshold
-        rules.append(rule)
+        answers = _answers(taxonomy, probabilities, truth, level)
+        groups = _groups(taxonomy, answers.branch[left], precision, delta) if by_branch else [None]
+        share = delta / len(groups)
+        taken = np.zeros(len(truth), dtype=bool)
+        own = [group for group in groups if group is not None]
+        for group in groups:
+            here = left & (np.isin(answers.branch, own, invert=True) if group is None else answers.branch == group)
+            rule = _fit_level(level, answers.confidence[here], answers.correct[here], precision, share)
+            if rule.threshold is not None:
+                taken |= here & (answers.confidence >= rule.threshold)
+            rules.append(rule if group is None else replace(rule, branch=taxonomy.level_nodes[0][group]))
+        left &= ~taken
     return Promise(precision, delta, tuple(rules))
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """The best node of a level for each product: its probability, whether it is right, the top node it lies under."""
+
+    confidence: npt.NDArray[np.float64]
+    correct: npt.NDArray[np.bool_]
+    branch: npt.NDArray[np.int64]
+
+
+def _answers(
+    taxonomy: Taxonomy, probabilities: npt.NDArray[np.floating], truth: npt.NDArray[np.integer], level: int
+) -> _Answers:
+    """A block of products at a time: nothing of the size of the probabilities is made."""
+    blocks = []
+    for start in range(0, max(1, len(truth)), BLOCK):
+        nodes = taxonomy.level_probabilities(probabilities[start : start + BLOCK], level)
+        best = nodes.argmax(axis=1)
+        true = taxonomy.ancestors[level][truth[start : start + BLOCK]]
+        blocks.append((nodes.max(axis=1, initial=0.0), best == true, taxonomy.branches(level)[best]))
+    return _Answers(*(np.concatenate(column) for column in zip(*blocks, strict=True)))
+
+
+def _groups(taxonomy: Taxonomy, branch: npt.NDArray[np.int64], precision: float, delta: float) -> list[int | None]:
+    """The branches with a rule of their own, and None for all others."""
+    counts = np.bincount(branch, minlength=len(taxonomy.level_nodes[0]))
+    enough = ENOUGH * least_trials(precision, delta / (len(counts) + 1))
+    return [*(int(one) for one in np.flatnonzero(counts >= enough)), None]
 
 
 def _fit_level(

@@ -1,25 +1,55 @@
-"""What a graph's scores mean: temperature and promises, from products it was not trained on."""
+"""What a graph's scores mean: calibration, promises and sets, from products it was not trained on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
+from pydantic import Field, field_validator
 
+from catalens.core.calibrator import Calibrator
 from catalens.core.catalog import Catalog
+from catalens.core.config import Settings
 from catalens.core.errors import CatalogError
 from catalens.core.fusion import Fusion
 from catalens.core.progress import Progress, silent
 from catalens.core.promise import Promise
-from catalens.core.scores import softmax
+from catalens.core.sets import Kind, SetRule
 from catalens.core.taxonomy import Taxonomy
-from catalens.evaluate import calibrate, promise
+from catalens.evaluate import calibrate, calibrators, promise, sets
+from catalens.evaluate.calibrators import Trial
 from catalens.predict.catalog import score
 from catalens.predict.session import Session
 
 FALLBACK = "val"
+Doubles = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+class CalibrationSettings(Settings):
+    """How a bundle is calibrated: what `export` and `calibrate` have in common."""
+
+    calibrate_on: str = Field("calib", description="the part of the catalog; val where it has no such part")
+    promises: tuple[float, ...] = Field((0.90, 0.95, 0.98, 0.99), description="precisions to promise")
+    delta: float = Field(0.05, gt=0, lt=1, description="each promise holds with confidence 1 - delta")
+    by_branch: bool = Field(False, description="promise in each branch of the top level, as far as the products allow")
+    calibrator: Literal["auto", "temperature"] = Field(
+        "auto", description="auto: a scale and shift a class where held-out products speak for it"
+    )
+    sets: float = Field(0.95, ge=0, lt=1, description="how often the truth is among the suggestions; 0: no such sets")
+    set_kind: Kind = Field("raps", description="how suggestions are ranked against each other")
+    sets_by_class: bool = Field(False, description="so often for each category by itself")
+
+    @field_validator("promises")
+    @classmethod
+    def _between_0_and_1(cls, promises: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(0 < precision < 1 for precision in promises) or len(set(promises)) < len(promises):
+            raise ValueError("expected different precisions between 0 and 1")
+        return promises
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,78 +65,171 @@ class Calibration:
     """On what it was done, and what came out.
 
     `outside` products have no category, or none that the model knows; `unreadable` photos; `top1` in [0, 1] is that of
-    `products`.  `note` says in words what a reader must know, such as that not the part asked for was used.
+    `products`.  `promised_on` of them stand behind promises and sets.  `tried` are the ways to calibrate that were
+    compared, by level.  `note` says in words what a reader must know, such as that not the part asked for was used.
     """
 
     catalog: str
     catalog_digest: str
     part: str
     products: int
+    promised_on: int
     images: int
     outside: int
     unreadable: int
     top1: float
     temperature: float
+    kind: str
+    curves: tuple[str, ...]
+    tried: Mapping[str, tuple[Trial, ...]]
     before: Fit
     after: Fit
     note: str = ""
+    calibrator: Calibrator = field(default_factory=Calibrator, repr=False)
     promises: tuple[Promise, ...] = field(default=(), repr=False)
+    sets: SetRule | None = field(default=None, repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        """All but the promises, which have a place of their own in the manifest."""
-        values = asdict(self)
-        del values["promises"]
-        return values
+        """All but what has a place of its own in the manifest or in a file."""
+        kept = [name for name in self.__slots__ if name not in ("calibrator", "promises", "sets")]
+        values = {name: getattr(self, name) for name in kept}
+        tried = {level: [asdict(trial) for trial in trials] for level, trials in self.tried.items()}
+        return values | {"before": asdict(self.before), "after": asdict(self.after), "tried": tried}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Products:
+    """P labelled products as a graph sees them: `logits` float64 [P, C], `truth` int64 [P] leaf indices.
+
+    `images` photos were read, `unreadable` not; `outside` more products have no category that the model knows.
+    """
+
+    ids: tuple[str, ...]
+    logits: Doubles
+    truth: Ints
+    images: int
+    outside: int
+    unreadable: int
+
+
+def labelled(
+    session: Session,
+    catalog: Catalog,
+    taxonomy: Taxonomy,
+    *,
+    part: str,
+    fusion: Fusion,
+    progress: Progress = silent,
+) -> Products:
+    """The products of a part whose category the model knows.  Raises CatalogError if there is none."""
+    scores, findings = score(session, catalog, part=part, progress=progress)
+    ids, logits = fusion.fuse(scores.product_ids, scores.logits, scores.embeddings)
+    index, categories = taxonomy.leaf_index, catalog.categories_in(taxonomy)
+    truth = np.array([index.get(categories[product] or "", -1) for product in ids], np.int64)
+    known = truth >= 0
+    if not known.any():
+        raise CatalogError(f"no product of part {part!r} has a category that the model knows", source=str(catalog.path))
+    kept = tuple(product for product, here in zip(ids, known, strict=True) if here)
+    images, outside = len(scores.image_ids), int((~known).sum())
+    return Products(kept, logits[known], truth[known], images, outside, len(findings))
 
 
 def calibrate_on(
     session: Session,
     catalog: Catalog,
     taxonomy: Taxonomy,
+    settings: CalibrationSettings,
     *,
-    part: str,
-    precisions: Sequence[float],
-    delta: float,
     fusion: Fusion | None = None,
     progress: Progress = silent,
 ) -> Calibration:
-    """Score `part`, fit the temperature, then the promises, on products as `fusion` (None: the mean) puts their photos
-    together.  Uses "val" where there is no such part, and notes it.
+    """Score the part, fit the calibrator, then promises and sets, on products as `fusion` (None: the mean) puts their
+    photos together.  Uses "val" where there is no such part, and notes it.
 
     Raises CatalogError if there is neither, or no product of a category the model knows.
     """
-    used, note = _choose(catalog, part)
-    scores, findings = score(session, catalog, part=used, progress=progress)
-    ids, logits = (fusion or Fusion()).fuse(scores.product_ids, scores.logits, scores.embeddings)
-    index, categories = taxonomy.leaf_index, catalog.categories_in(taxonomy)
-    truth = np.array([index.get(categories[product] or "", -1) for product in ids], np.int64)
-    known = truth >= 0
-    if not known.any():
-        raise CatalogError(f"no product of part {used!r} has a category that the model knows", source=str(catalog.path))
-    logits, truth = logits[known], truth[known]
-    temperature = calibrate.fit_temperature(logits, truth)
-    probabilities = softmax(logits, temperature)
+    used, note = _choose(catalog, settings.calibrate_on)
+    products = labelled(session, catalog, taxonomy, part=used, fusion=fusion or Fusion(), progress=progress)
+    logits, truth = products.logits, products.truth
+    fitted = calibrators.fit(logits, truth, taxonomy, vector=settings.calibrator == "auto")
+    calibrator, behind = fitted.calibrator, np.ones(len(truth), dtype=bool)
+    if calibrator.kind == "vector":  # two numbers a class know these labels too well for promises on the same products
+        behind = _half(products.ids)
+        calibrator = calibrators.refit(fitted.calibrator, logits[~behind], truth[~behind])
+    probabilities = calibrator.probabilities(logits)
+    said, true = probabilities[behind], truth[behind]
     return Calibration(
         catalog=catalog.info.name,
         catalog_digest=catalog.digest,
         part=used,
         products=len(truth),
-        images=len(scores.image_ids),
-        outside=int((~known).sum()),
-        unreadable=len(findings),
+        promised_on=len(true),
+        images=products.images,
+        outside=products.outside,
+        unreadable=products.unreadable,
         top1=float((probabilities.argmax(axis=1) == truth).mean()),
-        temperature=temperature,
-        before=_fit(logits, truth, 1.0),
-        after=_fit(logits, truth, temperature),
+        temperature=calibrator.temperature,
+        kind=calibrator.kind,
+        curves=tuple(taxonomy.level_name(level) for level in sorted(calibrator.levels)),
+        tried=fitted.trials,
+        before=_fit(logits, truth, Calibrator(), taxonomy),
+        after=_fit(logits, truth, calibrator, taxonomy),
         note=note,
-        promises=tuple(
-            promise.fit(taxonomy, probabilities, truth, precision=precision, delta=delta)
-            for precision in sorted(precisions)
-        ),
+        calibrator=calibrator,
+        promises=promises_on(taxonomy, said, true, settings),
+        sets=sets_on(taxonomy, said, true, settings),
     )
 
 
+def promises_on(
+    taxonomy: Taxonomy, probabilities: Doubles, truth: Ints, settings: CalibrationSettings
+) -> tuple[Promise, ...]:
+    """float64 [P, C] calibrated, int64 [P] -> the promises that are asked for, the least first."""
+    return tuple(
+        promise.fit(
+            taxonomy,
+            probabilities,
+            truth,
+            precision=precision,
+            delta=settings.delta,
+            by_branch=settings.by_branch,
+        )
+        for precision in sorted(settings.promises)
+    )
+
+
+def sets_on(taxonomy: Taxonomy, probabilities: Doubles, truth: Ints, settings: CalibrationSettings) -> SetRule | None:
+    """The rule of the suggestions; None where none are asked for."""
+    if not settings.sets:
+        return None
+    return sets.fit(
+        probabilities,
+        truth,
+        taxonomy.leaves,
+        coverage=settings.sets,
+        kind=settings.set_kind,
+        conditional=settings.sets_by_class,
+    )
+
+
+def fields_of(calibration: Calibration, fusion: Mapping[str, Any]) -> dict[str, Any]:
+    """What the manifest says of a calibration, and of how `fusion` was chosen."""
+    return {
+        "temperature": calibration.temperature,
+        "promises": [one.to_json() for one in calibration.promises],
+        "sets": calibration.sets and calibration.sets.to_json(),
+        "calibration": {**calibration.to_json(), "fusion": dict(fusion)},
+    }
+
+
+def _half(ids: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """bool [P]: the same half of the products whatever their order."""
+    return np.array([hashlib.sha256(product.encode()).digest()[0] < 128 for product in ids], dtype=bool)
+
+
 def _choose(catalog: Catalog, part: str) -> tuple[str, str]:
+    if part == "train":
+        raise CatalogError("the model was trained on part 'train'; calibrate on another", source=str(catalog.path))
     parts = set(catalog.split.values())
     if part in parts:
         return part, ""
@@ -117,12 +240,13 @@ def _choose(catalog: Catalog, part: str) -> tuple[str, str]:
             source=str(catalog.path),
         )
     return FALLBACK, (
-        f"The catalog has no part {part!r}, so temperature and promises were fitted on {FALLBACK!r}, the part that "
+        f"The catalog has no part {part!r}, so calibration and promises were fitted on {FALLBACK!r}, the part that "
         "training was watched on: they are likely to be somewhat too good."
     )
 
 
-def _fit(logits: np.ndarray, truth: np.ndarray, temperature: float) -> Fit:
-    probabilities = softmax(logits, temperature)
+def _fit(logits: Doubles, truth: Ints, calibrator: Calibrator, taxonomy: Taxonomy) -> Fit:
+    probabilities = calibrator.probabilities(logits)
     right = probabilities.argmax(axis=1) == truth
-    return Fit(nll=calibrate.nll(logits, truth, temperature), ece=calibrate.ece(probabilities.max(axis=1), right))
+    confidence = calibrator.confidence(taxonomy.depth - 1, probabilities.max(axis=1))
+    return Fit(nll=calibrate.nll(calibrator.logits(logits), truth), ece=calibrate.ece(confidence, right))

@@ -124,7 +124,7 @@ def _promises(taxonomy: Taxonomy, calibration: Calibration) -> str:
 
 def _rows(promise: Promise, taxonomy: Taxonomy) -> list[str]:
     return [
-        f"| {promise.precision:g} | {taxonomy.level_name(rule.level)} | "
+        f"| {promise.precision:g} | {taxonomy.level_name(rule.level)}{_branch(rule.branch, promise, taxonomy)} | "
         + (
             "no promise at this level |  |"
             if rule.threshold is None
@@ -132,6 +132,13 @@ def _rows(promise: Promise, taxonomy: Taxonomy) -> list[str]:
         )
         for rule in promise.rules
     ]
+
+
+def _branch(branch: str | None, promise: Promise, taxonomy: Taxonomy) -> str:
+    """ ", in Footwear"; nothing where no branch has a rule of its own."""
+    if branch is not None:
+        return f", in {taxonomy[branch].name()}"
+    return ", elsewhere" if any(rule.branch is not None for rule in promise.rules) else ""
 
 
 def _limits(training: Mapping[str, Any], calibration: Calibration, fusion: Mapping[str, Any]) -> str:

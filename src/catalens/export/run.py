@@ -13,11 +13,10 @@ from pydantic import Field, field_validator
 from catalens.core.attributes import head
 from catalens.core.bundle import MODEL, TAXONOMY, Bundle, write_bundle
 from catalens.core.catalog import Catalog
-from catalens.core.config import Settings
 from catalens.core.errors import BundleError, CatalogError
 from catalens.core.progress import Progress, silent
 from catalens.export.averaged import Averaged, average
-from catalens.export.calibration import calibrate_on
+from catalens.export.calibration import CalibrationSettings, calibrate_on, fields_of
 from catalens.export.card import card
 from catalens.export.fusion import fusion_on
 from catalens.export.hostile import hostile_images
@@ -33,7 +32,7 @@ LIBRARIES = ("torch", "timm", "onnx", "onnxruntime", "numpy", "pillow")
 FROM_RUN = ("settings", "epochs", "best", "seconds", "train_photos", "train_digest", "train_counts")
 
 
-class ExportSettings(Settings):
+class ExportSettings(CalibrationSettings):
     """`[export]` of a TOML file, or `--set export.KEY=VALUE`."""
 
     name: str | None = Field(None, description="of the bundle; its folder's name where not given")
@@ -41,9 +40,6 @@ class ExportSettings(Settings):
     fusion: How | None = Field(
         None, description="how a product's photos are put together; as the run was told where not given"
     )
-    calibrate_on: str = Field("calib", description="the part of the catalog; val where it has no such part")
-    promises: tuple[float, ...] = Field((0.90, 0.95, 0.98, 0.99), description="precisions to promise")
-    delta: float = Field(0.05, gt=0, lt=1, description="each promise holds with confidence 1 - delta")
     members: tuple[Path, ...] = Field((), description="more runs, whose answers are averaged with the first one's")
     flip: bool = Field(False, description="average each photo with its mirror image")
     scales: tuple[float, ...] = Field((1.0,), min_length=1, description="sizes of a photo to average, 1 its own")
@@ -60,13 +56,6 @@ class ExportSettings(Settings):
         if not all(0.25 <= scale <= 4 for scale in scales) or len(set(scales)) < len(scales):
             raise ValueError("expected different scales between 0.25 and 4")
         return scales
-
-    @field_validator("promises")
-    @classmethod
-    def _between_0_and_1(cls, promises: tuple[float, ...]) -> tuple[float, ...]:
-        if not all(0 < precision < 1 for precision in promises) or len(set(promises)) < len(promises):
-            raise ValueError("expected different precisions between 0 and 1")
-        return promises
 
 
 def run(
@@ -137,12 +126,11 @@ def fill_bundle(
         session,
         catalog,
         taxonomy,
-        part=settings.calibrate_on,
-        precisions=settings.promises,
-        delta=settings.delta,
+        settings,
         fusion=fusion,
         progress=progress,
     )
+    calibration.calibrator.write(folder)
     taxonomy.write(folder / TAXONOMY)
     fields = {
         "name": name,
@@ -153,9 +141,7 @@ def fill_bundle(
         "heads": ["category", *(head(name) for name in shapes.attributes)],
         "attributes": trained.info.get("attributes", {}),
         "fusion": fusion.kind,
-        "temperature": calibration.temperature,
-        "promises": [promise.to_json() for promise in calibration.promises],
-        "calibration": {**calibration.to_json(), "fusion": fused.to_json()},
+        **fields_of(calibration, fused.to_json()),
         "catalog_digest": catalog.digest,
         "training": _training(trained, model, parity, settings),
         "libraries": {library: version(library) for library in LIBRARIES},

@@ -8,26 +8,39 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from catalens.core.prediction import AttributeValue, Decision, Finding, Label
+from catalens.core.calibrator import Calibrator
+from catalens.core.prediction import AttributeValue, Decision, Finding, Label, Suggestions
 from catalens.core.promise import Promise
 from catalens.core.scores import softmax
+from catalens.core.sets import SetRule
 from catalens.core.taxonomy import SEPARATOR, Taxonomy
 
+AS_IT_IS = Calibrator()
+NAMED, SPOKEN = 10, 5  # suggestions in an answer, and the most that its sentence lists
 CONFIDENT = 0.9  # a photo's probability from which its own answer counts as an objection
 
 
-def decide(promise: Promise | None, taxonomy: Taxonomy, probabilities: npt.NDArray[np.floating]) -> Decision:
-    """float [C] calibrated leaf probabilities -> the deepest category the promise holds for, else `suggest`."""
+def decide(
+    promise: Promise | None,
+    taxonomy: Taxonomy,
+    probabilities: npt.NDArray[np.floating],
+    calibrator: Calibrator = AS_IT_IS,
+    suggestions: Suggestions | None = None,
+) -> Decision:
+    """float [C] calibrated leaf probabilities -> the deepest category the promise holds for, else `suggest`.
+
+    `calibrator` says what a probability at a level means; `suggestions` are named where nothing is filed.
+    """
     if promise is None:
-        return _suggest("This bundle makes no promises", taxonomy, probabilities)
+        return _suggest("This bundle makes no promises", taxonomy, probabilities, suggestions)
     choice = promise.choose(taxonomy, probabilities[None])
     level = int(choice.level[0])
     if level < 0:
         supported = any(rule.threshold is not None for rule in promise.rules)
         why = "Not sure enough for any promise" if supported else "No level supports this promise"
-        return _suggest(why, taxonomy, probabilities)
+        return _suggest(why, taxonomy, probabilities, suggestions)
     node = taxonomy.level_nodes[level][int(choice.node[0])]
-    confidence = float(choice.confidence[0])
+    confidence = float(calibrator.confidence(level, choice.confidence)[0])
     path = taxonomy.path_names(node)
     words = SEPARATOR.join(path)
     if node in taxonomy.leaf_index:
@@ -86,10 +99,7 @@ def disagreement(taxonomy: Taxonomy, sources: Sequence[str], probabilities: npt.
 def best_labels(taxonomy: Taxonomy, probabilities: npt.NDArray[np.floating], top: int) -> tuple[Label, ...]:
     """float [C] -> the `top` most probable leaves, best first; equals in the taxonomy's order."""
     order = np.argsort(-probabilities, kind="stable")[:top]
-    leaves = taxonomy.leaves
-    return tuple(
-        Label(leaves[index], taxonomy.path_names(leaves[index]), float(probabilities[index])) for index in order
-    )
+    return tuple(_label(taxonomy, probabilities, int(index)) for index in order)
 
 
 def percent(probability: float) -> str:
@@ -97,10 +107,30 @@ def percent(probability: float) -> str:
     return f"{math.floor(probability * 1000) / 10:.1f} %"
 
 
-def _suggest(why: str, taxonomy: Taxonomy, probabilities: npt.NDArray[np.floating]) -> Decision:
-    guesses = ", ".join(
-        f"{label.path[-1]} ({percent(label.score)})" for label in best_labels(taxonomy, probabilities, 3)
-    )
-    return Decision(
-        "suggest", None, (), None, float(probabilities.max()), None, f"{why}: ask a person; best guesses {guesses}."
-    )
+def suggest(rule: SetRule, taxonomy: Taxonomy, probabilities: npt.NDArray[np.floating]) -> Suggestions:
+    """float [C] calibrated leaf probabilities -> the leaves of which one is right as often as the rule says."""
+    (chosen,) = rule.choose(probabilities[None], taxonomy.leaves)
+    named = chosen[:NAMED]
+    labels = tuple(_label(taxonomy, probabilities, int(index)) for index in named)
+    return Suggestions(rule.coverage, labels, len(chosen) - len(named))
+
+
+def _label(taxonomy: Taxonomy, probabilities: npt.NDArray[np.floating], index: int) -> Label:
+    leaf = taxonomy.leaves[index]
+    return Label(leaf, taxonomy.path_names(leaf), float(probabilities[index]))
+
+
+def _suggest(
+    why: str,
+    taxonomy: Taxonomy,
+    probabilities: npt.NDArray[np.floating],
+    suggestions: Suggestions | None,
+) -> Decision:
+    confidence = float(probabilities.max())
+    best = best_labels(taxonomy, probabilities, 3)
+    guesses = "best guesses " + ", ".join(f"{label.path[-1]} ({percent(label.score)})" for label in best)
+    if suggestions is not None and len(suggestions.labels) + suggestions.more <= SPOKEN:
+        names = [f"{label.path[-1]} ({percent(label.score)})" for label in suggestions.labels]
+        sure = f"{suggestions.coverage * 100:g} % sure"
+        guesses = f"{names[0]}, {sure}" if len(names) == 1 else f"one of {', '.join(names)}, {sure}"
+    return Decision("suggest", None, (), None, confidence, None, f"{why}: ask a person; {guesses}.")

@@ -16,9 +16,9 @@ from catalens.core.config import Settings
 from catalens.core.errors import ImageError, ImageTooLarge
 from catalens.core.prediction import Finding, Prediction
 from catalens.core.promise import Promise
-from catalens.core.scores import Floats, product_embeddings, softmax
+from catalens.core.scores import Floats, product_embeddings
 from catalens.core.taxonomy import Taxonomy
-from catalens.predict.decide import best_labels, best_values, decide, disagreement, reject, review
+from catalens.predict.decide import best_labels, best_values, decide, disagreement, reject, review, suggest
 from catalens.predict.session import Session
 
 DEFAULT_PROMISE = 0.98
@@ -125,18 +125,27 @@ class Predictor:
         timings["model_ms"] = _ms_since(start)
 
         start = perf_counter()
-        temperature, taxonomy = self.bundle.manifest.temperature, self.taxonomy
+        calibrator, taxonomy = self.bundle.calibrator, self.taxonomy
         photos = [id] * len(logits)
-        probabilities = softmax(self.bundle.fusion.fuse(photos, logits, embeddings)[1], temperature)[0]
-        decision = decide(chosen, taxonomy, probabilities)
-        if objection := disagreement(taxonomy, squares.sources, softmax(logits, temperature)):
+        probabilities = calibrator.probabilities(self.bundle.fusion.fuse(photos, logits, embeddings)[1])[0]
+        rule = self.bundle.sets
+        suggestions = suggest(rule, taxonomy, probabilities) if rule is not None else None
+        decision = decide(chosen, taxonomy, probabilities, calibrator, suggestions)
+        if objection := disagreement(taxonomy, squares.sources, calibrator.probabilities(logits)):
             decision = review(objection, probabilities)
         labels = best_labels(taxonomy, probabilities, top)
         vector = product_embeddings(photos, embeddings)[1][0]
         attributes = best_values(self.bundle.manifest.attributes, heads)
         timings["decide_ms"] = _ms_since(start)
         prediction = Prediction(
-            id, decision, labels, self.bundle.name, squares.findings, attributes=attributes, timings_ms=timings
+            id,
+            decision,
+            labels,
+            self.bundle.name,
+            squares.findings,
+            suggestions=suggestions,
+            attributes=attributes,
+            timings_ms=timings,
         )
         return Look(prediction, vector)
 

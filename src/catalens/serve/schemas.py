@@ -25,6 +25,11 @@ EXAMPLE_CLASSIFY: JsonDict = {
     "model": "shirts@3f2a9c1b04de",
     "findings": [],
     "open_world": None,
+    "suggestions": {
+        "coverage": 0.95,
+        "labels": [{"id": "tshirts", "path": ["Apparel", "Topwear", "Tshirts"], "score": 0.993}],
+        "more": 0,
+    },
     "attributes": {"colour": {"value": "Navy Blue", "score": 0.91}},
     "timings_ms": {"decode_ms": 3.1, "model_ms": 9.4, "decide_ms": 0.2},
 }
@@ -92,6 +97,14 @@ class FindingOut(Answer):
     detail: str
 
 
+class SuggestionsOut(Answer):
+    """Leaves of which one is right with probability `coverage`, best first; `more` of them are not named."""
+
+    coverage: float
+    labels: list[LabelOut]
+    more: int
+
+
 class Classified(Answer):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": EXAMPLE_CLASSIFY})
 
@@ -101,6 +114,7 @@ class Classified(Answer):
     model: str
     findings: list[FindingOut]
     open_world: str | None
+    suggestions: SuggestionsOut | None
     attributes: dict[str, AttributeOut]
     timings_ms: dict[str, float]
 

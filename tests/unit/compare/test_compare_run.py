@@ -123,11 +123,11 @@ def test_an_ensemble_is_the_geometric_mean_of_the_members(compared: Compared) ->
     rows = [row for row in compared.found.rows if row.kind == "model"]
     bundles = [Bundle(compared.folder / row.folder / f"{row.folder}.bundle") for row in rows]
     voices = [
-        Voice(row, kept_answers(compared.folder / row.folder), bundle.manifest.temperature, bundle.taxonomy)
+        Voice(row, kept_answers(compared.folder / row.folder), bundle.calibrator, bundle.taxonomy)
         for row, bundle in zip(rows, bundles, strict=True)
     ]
     found = _measured(voices, compared.catalog, parts_of(compared.catalog, compared.settings), compared.settings)
-    said = [log_softmax(one.answers["test"].logits / one.temperature) for one in voices]
+    said = [log_softmax(one.calibrator.logits(one.answers["test"].logits)) for one in voices]
     truth = [
         voices[0].taxonomy.leaf_index[compared.catalog.categories[p]] for p in voices[0].answers["test"].product_ids
     ]

@@ -8,6 +8,7 @@ import pytest
 from catalens.compare.ensemble import Voice, geometric_mean, pick
 from catalens.compare.measure import Answers, read_answers, write_answers
 from catalens.compare.rows import Row
+from catalens.core.calibrator import Calibrator
 from catalens.core.taxonomy import Taxonomy
 
 TREE = Taxonomy.from_paths({name: (name,) for name in "abc"})
@@ -16,7 +17,7 @@ TRUTH = np.array([0, 1, 2, 0, 1, 2, -1])
 
 def voice(name: str, logits: np.ndarray) -> Voice:
     answers = {"val": Answers(tuple(f"p{row}" for row in range(len(logits))), logits.astype(np.float32))}
-    return Voice(Row(name=name, kind="model", test=0.5), answers, 1.0, TREE)
+    return Voice(Row(name=name, kind="model", test=0.5), answers, Calibrator(), TREE)
 
 
 def test_the_geometric_mean_of_calibrated_probabilities() -> None:
@@ -25,9 +26,9 @@ def test_the_geometric_mean_of_calibrated_probabilities() -> None:
     said = [np.exp(one / heat) for one, heat in zip(logits, temperatures, strict=True)]
     expected = np.prod([one / one.sum(axis=1, keepdims=True) for one in said], axis=0) ** (1 / 3)
     expected /= expected.sum(axis=1, keepdims=True)
-    assert np.exp(geometric_mean(logits, temperatures)) == pytest.approx(expected)
+    assert np.exp(geometric_mean(logits, [Calibrator(one) for one in temperatures])) == pytest.approx(expected)
     # not what an arithmetic mean, or one without temperatures, gives
-    assert np.exp(geometric_mean(logits, [1.0] * 3)) != pytest.approx(expected, abs=0.01)
+    assert np.exp(geometric_mean(logits, [Calibrator()] * 3)) != pytest.approx(expected, abs=0.01)
 
 
 def test_greedy_by_nll_takes_who_helps_and_nobody_else() -> None:

@@ -142,3 +142,59 @@ def test_a_promise_without_support_says_so():
     assert one.sentence() == (
         "At 98.5 % promised precision, no listing files itself: the calibration products cannot support that promise."
     )
+
+
+def branched(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Branch x is easy (1 % wrong), branch y hard (18 % wrong), both as sure of themselves."""
+    rng = np.random.default_rng(seed)
+    answer = rng.integers(0, 4, count)
+    confidence = rng.uniform(0.82, 0.999, count)
+    probabilities = np.repeat(((1 - confidence) / 3)[:, None], 4, axis=1)
+    probabilities[np.arange(count), answer] = confidence
+    wrong = rng.random(count) < np.where(answer < 2, 0.01, 0.18)
+    return probabilities, np.where(wrong, (answer + 2) % 4, answer)
+
+
+def test_a_branch_that_is_harder_keeps_the_promise_by_itself():
+    broken = {"together": 0, "by branch": 0}
+    fresh, fresh_truth = branched(99, 20_000)
+    hard = fresh.argmax(axis=1) >= 2
+    for seed in range(20):
+        probabilities, truth = branched(seed, 1500)
+        for name, by_branch in (("together", False), ("by branch", True)):
+            promise = fit(PAIRS, probabilities, truth, precision=0.85, by_branch=by_branch)
+            choice = promise.choose(PAIRS, fresh)
+            right = judge(PAIRS, choice, fresh_truth)
+            filed = choice.filed & hard
+            broken[name] += bool(filed.any() and right[filed].mean() < 0.85)
+    assert broken["together"] >= 15
+    assert broken["by branch"] <= 1
+
+
+def test_rules_of_branches_are_what_the_serving_rule_files():
+    probabilities, truth = branched(3, 1500)
+    promise = fit(PAIRS, probabilities, truth, precision=0.9, by_branch=True)
+    assert {rule.branch for rule in promise.at(1)} == {"x", "y", None}
+    choice = promise.choose(PAIRS, probabilities)
+    right = judge(PAIRS, choice, truth)
+    branch = PAIRS.ancestors[0][probabilities.argmax(axis=1)]
+    for rule in promise.at(1):
+        if rule.branch is not None:
+            here = (choice.level == 1) & (branch == PAIRS.level_nodes[0].index(rule.branch))
+            assert (here.sum(), right[here].sum()) == (rule.accepted, rule.correct)
+    assert type(promise).from_json(promise.to_json()) == promise
+    told = coverage(PAIRS, promise, choice.level, right).by_level[0]
+    assert set(told.branches) == {"x", "y"}
+    assert told.branches["x"] is not None
+
+
+def test_branches_with_few_products_share_a_rule():
+    probabilities, truth = branched(3, 120)
+    promise = fit(PAIRS, probabilities, truth, precision=0.95, by_branch=True)
+    assert [rule.branch for rule in promise.rules] == [None, None]
+
+
+def test_what_a_promise_costs():
+    promise = fit(FLAT, flat(np.linspace(0.6, 1, 300)), np.zeros(300, dtype=int), precision=0.98)
+    told = coverage(FLAT, promise, np.array([0, 0, 0, -1]), np.array([True, True, False, False]))
+    assert (told.reviews_per_1000, told.errors_per_1000) == (250, 250)

@@ -1,0 +1,74 @@
+"""A bundle calibrated anew on other labelled products: the same graph, new probabilities, promises and sets."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from catalens.core.bundle import MANIFEST, Bundle, write_bundle
+from catalens.core.calibrator import FILE as CALIBRATOR
+from catalens.core.catalog import Catalog
+from catalens.core.errors import BundleError
+from catalens.core.progress import Progress, silent
+from catalens.export.calibration import Calibration, CalibrationSettings, calibrate_on, fields_of
+from catalens.export.card import card
+from catalens.predict.session import Session
+
+CARD = "card.md"
+REPLACED = (MANIFEST, CARD, CALIBRATOR)
+
+
+class RecalibrateSettings(CalibrationSettings):
+    """`[calibrate]` of a TOML file, or `--set calibrate.KEY=VALUE`."""
+
+    name: str | None = Field(None, description="of the new bundle; the old one's where not given")
+    overwrite: bool = Field(False, description="replace a bundle that is there, the old one included")
+
+
+def run(
+    bundle: Bundle,
+    catalog: Catalog,
+    path: Path,
+    settings: RecalibrateSettings,
+    *,
+    progress: Progress = silent,
+) -> Bundle:
+    """Write `bundle` to `path` with a calibration on `catalog`; with `overwrite`, `path` may be the bundle's own.
+
+    Raises BundleError if the name is taken, CatalogError if there is nothing to calibrate on, or if the catalog is the
+    one that was trained on and was split anew since: then products of training stand among those to calibrate on.
+    """
+    if path.exists() and not settings.overwrite:  # said before the work, not after
+        raise BundleError("already exists; choose another name or pass --overwrite", source=str(path))
+    manifest = bundle.manifest
+    trained = manifest.training
+    if "train_digest" in trained:
+        digests = {"catalog_digest": trained["catalog"]["digest"], "train_digest": trained["train_digest"]}
+        catalog.check_not_split_anew(bundle.taxonomy, **digests)
+    calibration = calibrate_on(
+        Session(bundle), catalog, bundle.taxonomy, settings, fusion=bundle.fusion, progress=progress
+    )
+
+    def fill(folder: Path) -> dict[str, Any]:
+        for name in manifest.files:
+            if name not in REPLACED:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(bundle.path / name, folder / name)
+        calibration.calibrator.write(folder)
+        fields = _fields(bundle, calibration, settings)
+        (folder / CARD).write_text(card(fields, bundle.taxonomy, calibration), encoding="utf-8")
+        return fields
+
+    return write_bundle(path, fill, overwrite=settings.overwrite)
+
+
+def _fields(bundle: Bundle, calibration: Calibration, settings: RecalibrateSettings) -> dict[str, Any]:
+    """The old manifest's fields with the new calibration; `calibrated_from` says which bundle this was."""
+    old = bundle.manifest.model_dump(exclude={"files", "version", "format_version"})
+    fusion = bundle.manifest.calibration.get("fusion", {"kind": bundle.manifest.fusion, "note": "", "table": {}})
+    new = fields_of(calibration, fusion)
+    new["calibration"]["calibrated_from"] = bundle.name
+    return {**old, **new, "name": settings.name or bundle.manifest.name}
