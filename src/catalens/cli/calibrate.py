@@ -36,7 +36,8 @@ def command(
 ) -> None:
     """Fit a bundle's probabilities and promises to other labelled products.
 
-    For a new shop, new cameras, another mix.  Nothing is trained: the network stays as it is, and CALIBRATED is a bundle with new thresholds.
+    For a new shop, new cameras, another mix.  Nothing is trained: the network stays as it is, and CALIBRATED is a
+    bundle with new thresholds.
 
     \b
     Example:

@@ -63,7 +63,7 @@ def command(
     chosen = settings(PredictSettings, "predict", config, assignments, flags)
     opened = Bundle(bundle)
     taxonomy = in_language(opened.taxonomy, chosen.language, *read_names(chosen.names, chosen.language))
-    predictor = Predictor(opened, Session(opened, threads=chosen.threads), taxonomy)
+    predictor = Predictor(opened, Session(opened, threads=chosen.threads), taxonomy, mix=chosen.mix)
     found = read = 0
     for prediction in predict_files(predictor, products(_paths(images), group=group), chosen):
         found += 1

@@ -18,6 +18,7 @@ from catalens.compare.settings import CompareSettings
 from catalens.core.calibrator import Calibrator
 from catalens.core.catalog import Catalog
 from catalens.core.promise import Promise
+from catalens.core.rules import Rules
 from catalens.core.scores import Scores, log_softmax
 from catalens.core.taxonomy import Taxonomy
 from catalens.evaluate import calibrate, evaluation, promise
@@ -116,8 +117,7 @@ def _measured(chosen: Sequence[Voice], catalog: Catalog, parts: Parts, settings:
             _scores(together[part]),
             catalog.categories_in(taxonomy),
             taxonomy,
-            calibrator=calibrator,
-            promises=promises,
+            rules=Rules(calibrator, promises),
             train_counts=chosen[0].train_counts,
         )
         row = with_figures(row, part, found, parts, settings)

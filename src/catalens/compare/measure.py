@@ -91,8 +91,7 @@ def measure(
                 scores,
                 catalog.categories_in(bundle.taxonomy),
                 bundle.taxonomy,
-                calibrator=bundle.calibrator,
-                promises=bundle.promises,
+                rules=bundle.rules(),
                 fusion=bundle.fusion,
                 train_counts=bundle.manifest.training.get("train_counts"),
             )

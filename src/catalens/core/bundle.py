@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,12 @@ from catalens.core.errors import BundleCorrupt, BundleError, BundleIncompatible,
 from catalens.core.fusion import FILE as FUSION
 from catalens.core.fusion import Kind, read_fusion
 from catalens.core.manifest import file_digest, parse, read_values, verify_files
+from catalens.core.openworld import FILE as OPEN_WORLD
+from catalens.core.openworld import OpenWorld, read_open_world
 from catalens.core.preprocess import Preprocess
+from catalens.core.prior import PriorShift
 from catalens.core.promise import Promise
+from catalens.core.rules import Rules
 from catalens.core.sets import SetRule
 from catalens.core.taxonomy import Taxonomy
 
@@ -55,7 +60,8 @@ class Manifest(BaseModel):
     temperature: float = 1.0
     promises: list[dict[str, Any]] = []
     sets: dict[str, Any] | None = None  # the rule of the suggestions
-    open_world: dict[str, Any] | None = None
+    open_world: dict[str, Any] | None = None  # limits, and what they were chosen by
+    mix: dict[str, Any] | None = None  # another mix of categories: its shift, promises and sets
     calibration: dict[str, Any] = {}  # on what, before and after
     catalog_digest: str
     training: dict[str, Any] = {}
@@ -90,8 +96,36 @@ class Bundle:
         self.fusion = read_fusion(self.manifest.fusion, path, dim=self.manifest.embedding_dim)
         listed = CALIBRATOR in self.manifest.files
         self.calibrator = read_calibrator(self.manifest.temperature, path, classes=self.manifest.classes, listed=listed)
-        self.promises = tuple(Promise.from_json(values) for values in self.manifest.promises)
+        self.promises = _promises(self.manifest.promises)
         self.sets = SetRule.from_json(self.manifest.sets) if self.manifest.sets else None
+        self.open_world = self._read_open_world()
+
+    def rules(self, *, mix: bool = True) -> Rules:
+        """What it makes of a product's outputs; `mix` false leaves the correction for another mix of categories out.
+
+        Raises BundleCorrupt if that correction does not fit the taxonomy.
+        """
+        plain = Rules(self.calibrator, self.promises, self.sets, self.open_world)
+        values = self.manifest.mix
+        if not mix or values is None:
+            return plain
+        try:
+            shift = PriorShift.from_json(values["shift"], self.taxonomy.leaves)
+            promises = _promises(values["promises"])
+            sets = SetRule.from_json(values["sets"]) if values["sets"] else None
+        except (KeyError, TypeError, ValueError) as error:
+            raise BundleCorrupt(f"mix: {error}", source=str(self.path / MANIFEST), key="mix") from None
+        return replace(plain, promises=promises, sets=sets, shift=shift)
+
+    def _read_open_world(self) -> OpenWorld | None:
+        values = self.manifest.open_world
+        if values is None:
+            return None
+        rule = values.get("rule", {})
+        if rule.get("bank") and OPEN_WORLD not in self.manifest.files:
+            message = f"the manifest lists no {OPEN_WORLD}"
+            raise BundleCorrupt(message, source=str(self.path / MANIFEST), key=OPEN_WORLD)
+        return read_open_world(rule, self.path, classes=self.manifest.classes, dim=self.manifest.embedding_dim)
 
     @property
     def name(self) -> str:
@@ -137,6 +171,10 @@ def write_bundle(path: Path, fill: Callable[[Path], dict[str, Any]], *, overwrit
         (partial / MANIFEST).write_text(content + "\n", encoding="utf-8")
         Bundle(partial)
     return Bundle(path)
+
+
+def _promises(values: list[dict[str, Any]]) -> tuple[Promise, ...]:
+    return tuple(Promise.from_json(one) for one in values)
 
 
 def _version(values: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from PIL import Image
 from catalens.core.image import decode
 
 _PERCENT = "\u00a0%"  # never at the start of a line
-THUMBNAIL = 240  # pixels, the longer side
+THUMBNAIL, SMALL = 240, 96  # pixels, the longer side
 
 Verdict = Literal["right", "doubtful", "wrong"]
 
@@ -61,6 +61,16 @@ def photos(shown: Iterable[Shown]) -> str:
     return f'<div class="photos">{cards}</div>' if cards else ""
 
 
+def strip(shown: Iterable[Shown]) -> str:
+    """A row of small photos, the colour of their frame saying the verdict."""
+    cards = "".join(
+        f'<figure class="small {one.verdict or ""}">{image(one.photo, one.title, SMALL)}'
+        f"<figcaption>{escape(one.title)}{''.join(f'<br>{escape(line)}' for line in one.lines)}</figcaption></figure>"
+        for one in shown
+    )
+    return f'<div class="strip">{cards}</div>' if cards else ""
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, words: Sequence[int] = (0,)) -> str:
     """Cells are HTML; the columns at the places `words` are text, all others numbers."""
     right = ["" if place in words else " class=n" for place in range(len(head))]
@@ -72,10 +82,10 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, words: Sequence
     return f'<div class="scroll"><table><tr>{top}</tr>{body}</table></div>'
 
 
-def image(data: bytes, alt: str) -> str:
+def image(data: bytes, alt: str, side: int = THUMBNAIL) -> str:
     """A photo's bytes -> an <img> that carries its own small JPEG."""
-    small = Image.fromarray(decode(data, source=alt, at_least=THUMBNAIL))
-    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    small = Image.fromarray(decode(data, source=alt, at_least=side))
+    small.thumbnail((side, side))
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=80)
     content = base64.b64encode(buffer.getvalue()).decode()
@@ -105,8 +115,9 @@ def times(count: int) -> str:
 
 
 def counted(count: int, what: str) -> str:
-    """1 -> "1 photo", 3000 -> "3,000 photos"."""
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+    """1 -> "1 photo", 3000 -> "3,000 photos", 2 -> "2 categories"."""
+    many = f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
+    return f"{count:,} {what if count == 1 else many}"
 
 
 def reading(words: str) -> str:
@@ -122,6 +133,12 @@ def card(content: str) -> str:
 def two(left: str, right: str) -> str:
     """Two boxes side by side, or one below the other where the screen is narrow."""
     return f'<div class="two">{card(left)}{card(right)}</div>'
+
+
+def grid(boxes: Iterable[str]) -> str:
+    """Boxes side by side, as many in a row as the screen is wide."""
+    content = "".join(card(box) for box in boxes)
+    return f'<div class="two">{content}</div>' if content else ""
 
 
 def bars(rows: Sequence[tuple[str, float, str]]) -> str:
@@ -149,6 +166,15 @@ def wide(figures: Iterable[str]) -> str:
     """A grid of frames that are wider than a photo."""
     content = "".join(figures)
     return f'<div class="photos wide">{content}</div>' if content else ""
+
+
+def todo(items: Iterable[tuple[str, str, str]]) -> str:
+    """(how urgent: "bad", "doubt" or "good", what to do, why) -> a list."""
+    rows = "".join(
+        f'<li class="{kind}"><b>{escape(what)}</b><br><span class="soft">{escape(why)}</span></li>'
+        for kind, what, why in items
+    )
+    return f'<ul class="todo">{rows}</ul>' if rows else ""
 
 
 def commands(lines: Sequence[str]) -> str:

@@ -22,10 +22,10 @@ class Decision:
     """What to do with a product.
 
     `file`: put it into `node`, at whose `level` the promise holds.  `suggest`: no level's promise is kept, the labels
-    are suggestions for a person.  `review`: photos are each sure of another leaf.  `reject`: no photo could be used;
-    one that could not be read beside others is a finding, and does not stop filing.  `confidence` is the calibrated
-    probability of `node`, of the best label where nothing is filed; `promise` the precision promised, None if nothing
-    is filed.
+    are suggestions for a person.  `review`: photos are each sure of another leaf, are of no use, or show a stranger.
+    `reject`: no photo could be used; one that could not be read beside others is a finding, and does not stop filing.
+    `confidence` is the calibrated probability of `node`, of the best label where nothing is filed; `promise` the
+    precision promised, None if nothing is filed.
     """
 
     action: Action
@@ -73,7 +73,10 @@ class Suggestions:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One product.  `labels` best first; `open_world` names the verdict or is None where the bundle gives none.
+    """One product.  `labels` best first.
+
+    `open_world` is "known", "near" (a product of no known category), "far" (nothing that this shop sells), "bad photo",
+    or None where the bundle tells no strangers.
 
     `suggestions` are None where the bundle makes no such sets, or no photo could be used.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,12 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from catalens.core.calibrator import Calibrator
 from catalens.core.config import Settings
 from catalens.core.errors import CatalogError
 from catalens.core.fusion import Fusion
 from catalens.core.progress import Progress, silent
-from catalens.core.promise import Promise
+from catalens.core.rules import Rules
 from catalens.core.scores import Scores
 from catalens.core.taxonomy import Taxonomy
 from catalens.evaluate import calibrate, metrics
@@ -43,6 +42,7 @@ class Evaluation:
 
     `several` is of the products with more than one photo: how many, their top-1, and that which the plain mean of their
     photos would give (`mean_top1`); `fusion` is what put the photos together.
+    `strangers` are the shares of these products that were taken for strangers, and so not filed.
     `outside` products have no category, or none that the model knows: they are in no other figure.  `many`, `medium`
     and `few` are None where the training counts are not known.
     """
@@ -59,6 +59,7 @@ class Evaluation:
     fusion: str
     temperature: float
     calibration: str
+    strangers: dict[str, float]
     ece: float
     nll: float
     before_temperature: dict[str, float]
@@ -89,8 +90,7 @@ def run(
     truth: Mapping[str, str | None],
     taxonomy: Taxonomy,
     *,
-    calibrator: Calibrator,
-    promises: Sequence[Promise] = (),
+    rules: Rules,
     fusion: Fusion | None = None,
     train_counts: Mapping[str, int] | None = None,
     digests: Mapping[str, str] | None = None,
@@ -98,8 +98,8 @@ def run(
 ) -> Evaluation:
     """Measure scores over photos of products whose category is known: `truth` maps product id -> leaf id.
 
-    `train_counts` maps leaf id -> products trained on; `digests` names what was measured and on what;
-    `fusion` puts a product's photos together, the mean where it is None.
+    `rules` are the bundle's; `train_counts` maps leaf id -> products trained on; `digests` names what was measured and
+    on what; `fusion` puts a product's photos together, the mean where it is None.
     Raises CatalogError if no product is of a category that the model knows.
     """
     leaf_index = taxonomy.leaf_index
@@ -113,7 +113,7 @@ def run(
         )
     image_top = _image_top(scores.logits, rows)
     fusion = fusion or Fusion()
-    outcomes, nll, raw_nll = collect(scores, rows, labels, taxonomy, calibrator, promises, fusion, progress)
+    outcomes, nll, raw_nll = collect(scores, rows, labels, taxonomy, rules, fusion, progress)
 
     counts = metrics.class_counts(outcomes.top[:, 0], outcomes.truth, len(taxonomy.leaves))
     sizes = metrics.shots(counts, taxonomy.leaves, train_counts) if train_counts is not None else {}
@@ -129,14 +129,15 @@ def run(
         per_image={f"top{k}": metrics.hit_rate(image_top, labels[rows], k) for k in (1, 5)},
         several=_several(outcomes),
         fusion=fusion.kind,
-        temperature=calibrator.temperature,
-        calibration=calibrator.kind,
+        temperature=rules.calibrator.temperature,
+        calibration=rules.calibrator.kind,
+        strangers={word: float((outcomes.strange == code).mean()) for code, word in ((1, "near"), (2, "far"))},
         ece=calibrate.ece(outcomes.confidence, outcomes.correct),
         nll=nll,
         before_temperature={"ece": calibrate.ece(outcomes.raw_confidence, outcomes.correct), "nll": raw_nll},
         coverage=tuple(
             coverage(taxonomy, promise, outcomes.filed_level[index], outcomes.filed_right[index])
-            for index, promise in enumerate(promises)
+            for index, promise in enumerate(rules.promises)
         ),
         many=sizes.get("many"),
         medium=sizes.get("medium"),

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from catalens.core.calibrator import Calibrator
 from catalens.core.fusion import Fusion
 from catalens.core.progress import Progress
-from catalens.core.promise import Promise
-from catalens.core.scores import Scores, softmax
+from catalens.core.rules import Rules
+from catalens.core.scores import Scores, product_embeddings, softmax
 from catalens.core.taxonomy import Taxonomy
 from catalens.evaluate import calibrate, metrics
 from catalens.evaluate.coverage import judge
 from catalens.evaluate.hierarchy import level_hits
 
 Ints = npt.NDArray[np.int64]
+TINY = 1e-300
 BLOCK = 2048  # products at a time: beside the scores, nothing of their size is made
 
 
@@ -31,7 +31,8 @@ class Outcomes:
     `truth` int64 [P] leaf index, `top` int64 [P, 5] leaf indices best first, `confidence` float64 [P] of the first,
     `raw_confidence` the same before calibration, `level_hits` bool [levels, P], `photos` int64 [P] and `mean_top` int64
     [P], the first leaf by the mean of the photos, whatever the fusion.  Per promise, in the order given,
-    `filed_level` int64 [promises, P] (-1: not filed) and `filed_right` bool [promises, P].
+    `filed_level` int64 [promises, P] (-1: not filed) and `filed_right` bool [promises, P].  `strange` int64 [P]: taken
+    for one of ours (0), of no known category (1) or far from all of them (2).
     """
 
     product_ids: tuple[str, ...]
@@ -44,6 +45,7 @@ class Outcomes:
     filed_right: npt.NDArray[np.bool_]
     photos: Ints
     mean_top: Ints
+    strange: Ints
 
     @property
     def correct(self) -> npt.NDArray[np.bool_]:
@@ -56,8 +58,7 @@ def collect(
     rows: Ints,
     labels: Ints,
     taxonomy: Taxonomy,
-    calibrator: Calibrator,
-    promises: Sequence[Promise],
+    rules: Rules,
     fusion: Fusion,
     progress: Progress,
 ) -> tuple[Outcomes, float, float]:
@@ -72,28 +73,30 @@ def collect(
         means = logits if fusion.kind == "mean" else Fusion().fuse(owners, photo_logits, embeddings)[1]
         photos = Counter(owners)
         ids += product_ids
-        probabilities = calibrator.probabilities(logits)
-        choices = [promise.choose(taxonomy, probabilities) for promise in promises]
+        probabilities = rules.probabilities(logits)
+        strange = rules.strange(logits, product_embeddings(owners, embeddings)[1])
+        choices = [rules.choose(promise, taxonomy, probabilities, strange > 0) for promise in rules.promises]
         empty = np.zeros((0, len(truth)))
         blocks.append(
             (
                 truth,
                 metrics.best(probabilities),
-                calibrator.confidence(taxonomy.depth - 1, probabilities.max(axis=1)),
+                rules.calibrator.confidence(taxonomy.depth - 1, probabilities.max(axis=1)),
                 softmax(logits).max(axis=1),
                 level_hits(taxonomy, probabilities, truth).T,
                 np.array([choice.level for choice in choices] or empty, dtype=np.int64).T,
                 np.array([judge(taxonomy, choice, truth) for choice in choices] or empty, dtype=bool).T,
                 np.array([photos[product] for product in product_ids], dtype=np.int64),
                 means.argmax(axis=1),
+                strange,
             )
         )
-        nll += calibrate.nll(calibrator.logits(logits), truth) * len(truth)
+        nll += float(-np.log(np.maximum(probabilities[np.arange(len(truth)), truth], TINY)).mean()) * len(truth)
         raw_nll += calibrate.nll(logits, truth) * len(truth)
         progress(len(ids), None)
     columns = (np.concatenate(column) for column in zip(*blocks, strict=True))
-    true, top, confidence, raw, hits, level, right, counts, mean_top = columns
-    outcomes = Outcomes(tuple(ids), true, top, confidence, raw, hits.T, level.T, right.T, counts, mean_top)
+    true, top, confidence, raw, hits, level, right, counts, mean_top, strange = columns
+    outcomes = Outcomes(tuple(ids), true, top, confidence, raw, hits.T, level.T, right.T, counts, mean_top, strange)
     return outcomes, nll / len(ids), raw_nll / len(ids)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from catalens.core import page as core_page
 from catalens.core.durable import replacing
 from catalens.core.page import Shown
-from catalens.evaluate import sections
+from catalens.evaluate import category_sections, sections, versus_sections, world_sections
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,30 @@ class Confused:
 
 
 @dataclass(frozen=True, slots=True)
+class CategoryCard:
+    """One category: the names of its path, its figures (None: not known) and small photos of its products.
+
+    `filed` is the share of its products that file themselves; cards of one `group`, a title or "", stand together.
+    """
+
+    path: tuple[str, ...]
+    products: int
+    recall: float | None
+    precision: float | None
+    filed: float | None
+    train: int | None
+    photos: tuple[Shown, ...] = ()
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ReportData:
     """What the page shows; a part that is empty is left out.
 
     `evaluation` is the object that `evaluate --json` prints, `set_aside` the causes and counts that `ingest --json`
-    prints, `best` and `worst` one photo a category, `query` a product and `neighbours` the nearest to it, best first.
+    prints, `query` a product and `neighbours` the nearest to it, best first.  `cards_left_out` categories have no card.
+    `losses` are products that a previous bundle got right, beside `evaluation["against"]`; `open_world` is what a
+    bundle's manifest holds of it, `robustness` the object of `Robustness.to_json`.
     """
 
     title: str
@@ -51,8 +70,11 @@ class ReportData:
     evaluation: Mapping[str, Any]
     epochs: tuple[Epoch, ...] = ()
     confused: tuple[Confused, ...] = ()
-    best: tuple[Shown, ...] = ()
-    worst: tuple[Shown, ...] = ()
+    cards: tuple[CategoryCard, ...] = ()
+    cards_left_out: int = 0
+    losses: tuple[Shown, ...] = ()
+    open_world: Mapping[str, Any] | None = None
+    robustness: Mapping[str, Any] | None = None
     examples: tuple[Shown, ...] = ()
     query: Shown | None = None
     neighbours: tuple[Shown, ...] = ()
@@ -64,12 +86,18 @@ class ReportData:
 # title, and what fills the section from the data: "" where there is nothing to show
 SECTIONS: tuple[tuple[str, Callable[[ReportData], str]], ...] = (
     ("How much files itself", lambda data: sections.coverage(data.evaluation["coverage"])),
-    ("How it learnt", lambda data: sections.training(data.epochs)),
+    ("What it costs", lambda data: sections.cost(data.evaluation["coverage"], data.evaluation.get("risk_coverage"))),
+    ("Better than before?", lambda data: versus_sections.versus(data.evaluation.get("against"), data.losses)),
+    ("What to do about it", lambda data: category_sections.advice(data.evaluation.get("advice"))),
+    ("What it takes for something else", lambda data: sections.confused(data.confused)),
+    ("Category by category", lambda data: category_sections.cards(data.cards, data.cards_left_out)),
     ("Level by level", lambda data: sections.levels(data.evaluation)),
     ("Can its probabilities be believed?", lambda data: sections.reliability(data.evaluation)),
-    ("What it takes for something else", lambda data: sections.confused(data.confused)),
-    ("Its best categories", lambda data: core_page.photos(data.best)),
-    ("Its weakest categories", lambda data: core_page.photos(data.worst)),
+    ("In each category, too?", lambda data: category_sections.trust(data.evaluation.get("category_trust"))),
+    ("What it suggests where it does not file", lambda data: world_sections.sets(data.evaluation.get("sets"))),
+    ("What the shop does not sell", lambda data: world_sections.open_world(data.open_world)),
+    ("Photos worse than the catalog's", lambda data: world_sections.robustness(data.robustness)),
+    ("How it learnt", lambda data: sections.training(data.epochs)),
     ("What it decided, in words", lambda data: core_page.photos(data.examples)),
     ("Products that look alike", lambda data: sections.neighbours(data.query, data.neighbours)),
     ("What was set aside, and why", lambda data: sections.set_aside(data.set_aside)),

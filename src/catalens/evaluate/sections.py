@@ -71,6 +71,39 @@ def coverage(promises: Mapping[str, Any]) -> str:
     )
 
 
+def cost(promises: Mapping[str, Any], curve: Sequence[Mapping[str, float]] | None) -> str:
+    """What each promise costs, and how precise the answers are if only the surest are filed."""
+    rows = [
+        [percent(float(key)), f"{value['reviews_per_1000']:,.0f}", f"{value['errors_per_1000']:,.1f}"]
+        for key, value in sorted(promises.items(), key=lambda item: float(item[0]))
+        if "reviews_per_1000" in value
+    ]
+    if not rows and not curve:
+        return ""
+    costs = table(["promise", "reviews per 1,000 listings", "wrong filings per 1,000"], rows) + reading(
+        "Without the model a person files all 1,000. Price a review and a wrong filing: the promise whose sum is the "
+        "smallest is the one to choose."
+    )
+    return two(costs, _risk(curve)) if rows and curve else card(costs if rows else _risk(curve or ()))
+
+
+def _risk(curve: Sequence[Mapping[str, float]]) -> str:
+    points = tuple((one["filed"], one["precision"]) for one in curve)
+    low = min(0.9, int(20 * min(precision for _, precision in points)) / 20)
+    promised = float(HEADLINE)
+    lines = (
+        Line("right of those filed", points, "a"),
+        Line(percent(promised), ((0.0, promised), (1.0, promised)), "guide"),
+    )
+    axes = percent_axis("the surest so many of all products are filed"), percent_axis("right", low)
+    reach = max((filed for filed, precision in points if precision >= promised), default=0.0)
+    return plot("Precision of the surest answers, at the deepest level", *axes, lines) + reading(
+        f"At the deepest level alone, on these products: the surest {percent(reach)} could be filed with "
+        f"{percent(promised)} right. What is promised is less, for it must hold on products not seen yet, and climbing "
+        "a level files the rest."
+    )
+
+
 def training(epochs: Sequence[Epoch]) -> str:
     if not epochs:
         return ""

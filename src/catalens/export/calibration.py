@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -16,12 +17,16 @@ from catalens.core.catalog import Catalog
 from catalens.core.config import Settings
 from catalens.core.errors import CatalogError
 from catalens.core.fusion import Fusion
+from catalens.core.openworld import OpenWorld
 from catalens.core.progress import Progress, silent
 from catalens.core.promise import Promise
+from catalens.core.scores import Floats
 from catalens.core.sets import Kind, SetRule
 from catalens.core.taxonomy import Taxonomy
 from catalens.evaluate import calibrate, calibrators, promise, sets
 from catalens.evaluate.calibrators import Trial
+from catalens.evaluate.openworld import Fitted, Outputs
+from catalens.export.openworld import fit, make_bank, outputs, strangers_in
 from catalens.predict.catalog import score
 from catalens.predict.session import Session
 
@@ -42,6 +47,9 @@ class CalibrationSettings(Settings):
     )
     sets: float = Field(0.95, ge=0, lt=1, description="how often the truth is among the suggestions; 0: no such sets")
     set_kind: Kind = Field("raps", description="how suggestions are ranked against each other")
+    open_world: bool = Field(True, description="tell products of no known category and what the shop does not sell")
+    strangers: Path | None = Field(None, description="a folder or catalog of pictures that the shop does not sell")
+    keep: float = Field(0.98, gt=0, lt=1, description="share of its own products that may not be taken for strangers")
     sets_by_class: bool = Field(False, description="so often for each category by itself")
 
     @field_validator("promises")
@@ -88,10 +96,19 @@ class Calibration:
     calibrator: Calibrator = field(default_factory=Calibrator, repr=False)
     promises: tuple[Promise, ...] = field(default=(), repr=False)
     sets: SetRule | None = field(default=None, repr=False)
+    open_world: OpenWorld | None = field(default=None, repr=False)
+    strangers: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    def write(self, folder: Path) -> None:
+        """The files of a bundle that hold its arrays."""
+        self.calibrator.write(folder)
+        if self.open_world is not None:
+            self.open_world.write(folder)
 
     def to_json(self) -> dict[str, Any]:
         """All but what has a place of its own in the manifest or in a file."""
-        kept = [name for name in self.__slots__ if name not in ("calibrator", "promises", "sets")]
+        apart = ("calibrator", "promises", "sets", "open_world", "strangers")
+        kept = [name for name in self.__slots__ if name not in apart]
         values = {name: getattr(self, name) for name in kept}
         tried = {level: [asdict(trial) for trial in trials] for level, trials in self.tried.items()}
         return values | {"before": asdict(self.before), "after": asdict(self.after), "tried": tried}
@@ -99,14 +116,18 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Products:
-    """P labelled products as a graph sees them: `logits` float64 [P, C], `truth` int64 [P] leaf indices.
+    """P labelled products as a graph sees them.
 
-    `images` photos were read, `unreadable` not; `outside` more products have no category that the model knows.
+    `logits` float64 [P, C], `embeddings` float32 [P, D], `truth` int64 [P] leaf indices.  `images` photos were read,
+    `unreadable` not.  `outside` more products have no category that the model knows; `unknown` are those of them that
+    have a category.
     """
 
     ids: tuple[str, ...]
     logits: Doubles
+    embeddings: Floats
     truth: Ints
+    unknown: Outputs
     images: int
     outside: int
     unreadable: int
@@ -123,15 +144,23 @@ def labelled(
 ) -> Products:
     """The products of a part whose category the model knows.  Raises CatalogError if there is none."""
     scores, findings = score(session, catalog, part=part, progress=progress)
-    ids, logits = fusion.fuse(scores.product_ids, scores.logits, scores.embeddings)
+    ids, said = outputs(scores, fusion)
     index, categories = taxonomy.leaf_index, catalog.categories_in(taxonomy)
     truth = np.array([index.get(categories[product] or "", -1) for product in ids], np.int64)
     known = truth >= 0
     if not known.any():
         raise CatalogError(f"no product of part {part!r} has a category that the model knows", source=str(catalog.path))
-    kept = tuple(product for product, here in zip(ids, known, strict=True) if here)
-    images, outside = len(scores.image_ids), int((~known).sum())
-    return Products(kept, logits[known], truth[known], images, outside, len(findings))
+    named = np.array([catalog.categories[product] is not None for product in ids], dtype=bool)
+    return Products(
+        ids=tuple(product for product, here in zip(ids, known, strict=True) if here),
+        logits=np.asarray(said.logits[known], dtype=np.float64),
+        embeddings=said.embeddings[known],
+        truth=truth[known],
+        unknown=Outputs(said.logits[~known & named], said.embeddings[~known & named]),
+        images=len(scores.image_ids),
+        outside=int((~known).sum()),
+        unreadable=len(findings),
+    )
 
 
 def calibrate_on(
@@ -141,22 +170,33 @@ def calibrate_on(
     settings: CalibrationSettings,
     *,
     fusion: Fusion | None = None,
+    known: OpenWorld | None = None,
     progress: Progress = silent,
 ) -> Calibration:
-    """Score the part, fit the calibrator, then promises and sets, on products as `fusion` (None: the mean) puts their
-    photos together.  Uses "val" where there is no such part, and notes it.
+    """Score the part, fit the calibrator, the limits of strangers, then promises and sets on products that pass these.
+
+    Products are as `fusion` (None: the mean) puts their photos together.  Uses "val" where there is no such part, and
+    notes it.  `known` is what the bundle already knows of strangers, for a catalog without training products.
 
     Raises CatalogError if there is neither, or no product of a category the model knows.
     """
     used, note = _choose(catalog, settings.calibrate_on)
-    products = labelled(session, catalog, taxonomy, part=used, fusion=fusion or Fusion(), progress=progress)
+    fusion = fusion or Fusion()
+    products = labelled(session, catalog, taxonomy, part=used, fusion=fusion, progress=progress)
     logits, truth = products.logits, products.truth
-    fitted = calibrators.fit(logits, truth, taxonomy, vector=settings.calibrator == "auto")
-    calibrator, behind = fitted.calibrator, np.ones(len(truth), dtype=bool)
+    calibrated = calibrators.fit(logits, truth, taxonomy, vector=settings.calibrator == "auto")
+    calibrator, behind = calibrated.calibrator, np.ones(len(truth), dtype=bool)
     if calibrator.kind == "vector":  # two numbers a class know these labels too well for promises on the same products
         behind = _half(products.ids)
-        calibrator = calibrators.refit(fitted.calibrator, logits[~behind], truth[~behind])
+        calibrator = calibrators.refit(calibrated.calibrator, logits[~behind], truth[~behind])
     probabilities = calibrator.probabilities(logits)
+    world = _open_world(session, catalog, taxonomy, products, settings, fusion, known, progress)
+    rule = world.open_world if isinstance(world, Fitted) else world
+    strange = (
+        np.array([verdict is not None for verdict in rule.verdicts(logits, products.embeddings)]) if rule else None
+    )
+    if strange is not None:  # they are never filed, so the promise is one about the others
+        behind &= ~strange
     said, true = probabilities[behind], truth[behind]
     return Calibration(
         catalog=catalog.info.name,
@@ -171,14 +211,41 @@ def calibrate_on(
         temperature=calibrator.temperature,
         kind=calibrator.kind,
         curves=tuple(taxonomy.level_name(level) for level in sorted(calibrator.levels)),
-        tried=fitted.trials,
+        tried=calibrated.trials,
         before=_fit(logits, truth, Calibrator(), taxonomy),
         after=_fit(logits, truth, calibrator, taxonomy),
         note=note,
         calibrator=calibrator,
         promises=promises_on(taxonomy, said, true, settings),
         sets=sets_on(taxonomy, said, true, settings),
+        open_world=rule,
+        strangers=world.to_json() if isinstance(world, Fitted) else None,
     )
+
+
+def _open_world(
+    session: Session,
+    catalog: Catalog,
+    taxonomy: Taxonomy,
+    products: Products,
+    settings: CalibrationSettings,
+    fusion: Fusion,
+    known: OpenWorld | None,
+    progress: Progress,
+) -> Fitted | OpenWorld | None:
+    """The limits of strangers; those that are `known` where there is nothing to make a bank of."""
+    if not settings.open_world or len(taxonomy.leaves) < 2:
+        return None
+    bank = make_bank(session, catalog, taxonomy, fusion=fusion, progress=progress)
+    if bank is None and known is not None:
+        bank = known.bank
+    if bank is None:
+        return known
+    strangers = None
+    if settings.strangers is not None:
+        strangers = strangers_in(session, settings.strangers, fusion=fusion, progress=progress)
+    outputs_of = Outputs(products.logits, products.embeddings)
+    return fit(bank, outputs_of, products.truth, products.unknown, strangers, keep=settings.keep)
 
 
 def promises_on(
@@ -218,8 +285,14 @@ def fields_of(calibration: Calibration, fusion: Mapping[str, Any]) -> dict[str, 
         "temperature": calibration.temperature,
         "promises": [one.to_json() for one in calibration.promises],
         "sets": calibration.sets and calibration.sets.to_json(),
+        "open_world": _strangers(calibration),
         "calibration": {**calibration.to_json(), "fusion": dict(fusion)},
     }
+
+
+def _strangers(calibration: Calibration) -> dict[str, Any] | None:
+    rule = calibration.open_world
+    return None if rule is None else {**(calibration.strangers or {}), "rule": rule.to_json()}
 
 
 def _half(ids: Sequence[str]) -> npt.NDArray[np.bool_]:

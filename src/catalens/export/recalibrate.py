@@ -12,13 +12,14 @@ from catalens.core.bundle import MANIFEST, Bundle, write_bundle
 from catalens.core.calibrator import FILE as CALIBRATOR
 from catalens.core.catalog import Catalog
 from catalens.core.errors import BundleError
+from catalens.core.openworld import FILE as OPEN_WORLD
 from catalens.core.progress import Progress, silent
 from catalens.export.calibration import Calibration, CalibrationSettings, calibrate_on, fields_of
 from catalens.export.card import card
 from catalens.predict.session import Session
 
 CARD = "card.md"
-REPLACED = (MANIFEST, CARD, CALIBRATOR)
+REPLACED = (MANIFEST, CARD, CALIBRATOR, OPEN_WORLD)
 
 
 class RecalibrateSettings(CalibrationSettings):
@@ -49,7 +50,13 @@ def run(
         digests = {"catalog_digest": trained["catalog"]["digest"], "train_digest": trained["train_digest"]}
         catalog.check_not_split_anew(bundle.taxonomy, **digests)
     calibration = calibrate_on(
-        Session(bundle), catalog, bundle.taxonomy, settings, fusion=bundle.fusion, progress=progress
+        Session(bundle),
+        catalog,
+        bundle.taxonomy,
+        settings,
+        fusion=bundle.fusion,
+        known=bundle.open_world,
+        progress=progress,
     )
 
     def fill(folder: Path) -> dict[str, Any]:
@@ -57,7 +64,7 @@ def run(
             if name not in REPLACED:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(bundle.path / name, folder / name)
-        calibration.calibrator.write(folder)
+        calibration.write(folder)
         fields = _fields(bundle, calibration, settings)
         (folder / CARD).write_text(card(fields, bundle.taxonomy, calibration), encoding="utf-8")
         return fields

@@ -130,7 +130,7 @@ def fill_bundle(
         fusion=fusion,
         progress=progress,
     )
-    calibration.calibrator.write(folder)
+    calibration.write(folder)
     taxonomy.write(folder / TAXONOMY)
     fields = {
         "name": name,

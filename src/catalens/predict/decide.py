@@ -16,6 +16,10 @@ from catalens.core.sets import SetRule
 from catalens.core.taxonomy import SEPARATOR, Taxonomy
 
 AS_IT_IS = Calibrator()
+STRANGE = {  # verdicts of products that are not filed, and what a person is told
+    "near": "It looks like a product of no category that this model knows: ask a person.",
+    "far": "It does not look like anything that this shop sells: ask a person.",
+}
 NAMED, SPOKEN = 10, 5  # suggestions in an answer, and the most that its sentence lists
 CONFIDENT = 0.9  # a photo's probability from which its own answer counts as an objection
 
@@ -67,6 +71,12 @@ def reject(findings: Sequence[Finding]) -> Decision:
     """No photo could be used; the reason names each cause once."""
     causes = dict.fromkeys(f"{finding.cause} ({finding.detail})" for finding in findings) or {"it has none": None}
     return Decision("reject", None, (), None, 0.0, None, f"No photo of the product could be used: {'; '.join(causes)}.")
+
+
+def bad_photo(findings: Sequence[Finding]) -> str:
+    """Why a person should ask for another photo."""
+    causes = ", ".join(dict.fromkeys(finding.detail for finding in findings))
+    return f"The photo is of no use ({causes}): ask for a better one."
 
 
 def best_values(

@@ -51,7 +51,7 @@ def predict_files(
     def read(product: ProductFiles) -> tuple[ProductFiles, Squares]:
         photos, missing = _read(product.paths)
         squares = predictor.read(photos)
-        return product, Squares(squares.sources, squares.pixels, (*missing, *squares.findings), squares.decode_ms)
+        return product, Squares(squares.photos, squares.pixels, (*missing, *squares.findings), squares.decode_ms)
 
     for product, squares in ahead(read, wanted, window=16):
         yield predictor.answer(squares, id=product.id, promise=settings.promise, top=settings.top).prediction

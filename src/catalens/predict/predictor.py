@@ -14,15 +14,28 @@ from pydantic import Field
 from catalens.core.bundle import Bundle
 from catalens.core.config import Settings
 from catalens.core.errors import ImageError, ImageTooLarge
+from catalens.core.image import decode
 from catalens.core.prediction import Finding, Prediction
 from catalens.core.promise import Promise
+from catalens.core.quality import measure
 from catalens.core.scores import Floats, product_embeddings
 from catalens.core.taxonomy import Taxonomy
-from catalens.predict.decide import best_labels, best_values, decide, disagreement, reject, review, suggest
+from catalens.predict.decide import (
+    STRANGE,
+    bad_photo,
+    best_labels,
+    best_values,
+    decide,
+    disagreement,
+    reject,
+    review,
+    suggest,
+)
 from catalens.predict.session import Session
 
 DEFAULT_PROMISE = 0.98
 DEFAULT_TOP = 5
+UNUSABLE = ("blurred", "dark", "over-exposed", "blank", "placeholder", "cut short")  # flags of photos to ask for again
 
 
 class PredictSettings(Settings):
@@ -34,6 +47,7 @@ class PredictSettings(Settings):
     promise: float = Field(DEFAULT_PROMISE, gt=0, lt=1)
     top: int = Field(DEFAULT_TOP, ge=1)
     threads: int | None = Field(None, ge=1)
+    mix: bool = Field(True, description="correct for the mix of categories that the bundle was told of")
     language: str | None = None
     names: Path | None = None
 
@@ -50,14 +64,18 @@ class Photo:
 class Squares:
     """What is left of a product's photos after decoding.
 
-    `sources` of the K photos that could be read, their `pixels` uint8 [K, S, S, 3], a finding for each of the others,
-    and the milliseconds it took.
+    The K `photos` that could be read, their `pixels` uint8 [K, S, S, 3], a finding for each of the others, and the
+    milliseconds it took.
     """
 
-    sources: tuple[str, ...]
+    photos: tuple[Photo, ...]
     pixels: npt.NDArray[np.uint8]
     findings: tuple[Finding, ...]
     decode_ms: float
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return tuple(photo.source for photo in self.photos)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +88,20 @@ class Look:
 
 class Predictor:
     """Answers for one product at a time, naming categories as `taxonomy` does: the bundle's own, or the same in another
-    language.  Thread safe."""
+    language.  `mix` false leaves the correction for another mix of categories out.  Thread safe."""
 
-    def __init__(self, bundle: Bundle, session: Session | None = None, taxonomy: Taxonomy | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        session: Session | None = None,
+        taxonomy: Taxonomy | None = None,
+        *,
+        mix: bool = True,
+    ) -> None:
         self.bundle = bundle
         self.taxonomy = taxonomy or bundle.taxonomy
         self.session = session or Session(bundle)
+        self.rules = bundle.rules(mix=mix)
 
     def predict(
         self, photos: Sequence[Photo], *, id: str = "", promise: float = DEFAULT_PROMISE, top: int = DEFAULT_TOP
@@ -100,16 +126,16 @@ class Predictor:
     def read(self, photos: Sequence[Photo]) -> Squares:
         """The host half: decode and fit every photo.  Never raises for a bad photo."""
         start = perf_counter()
-        squares, sources, findings = [], [], []
+        squares, read, findings = [], [], []
         for photo in photos:
             try:
                 squares.append(self.bundle.preprocess.square(photo.data, source=photo.source))
-                sources.append(photo.source)
+                read.append(photo)
             except ImageError as error:
                 findings.append(photo_finding(error, photo.source))
         size = self.bundle.preprocess.size
         pixels = np.stack(squares) if squares else np.empty((0, size, size, 3), np.uint8)
-        return Squares(tuple(sources), pixels, tuple(findings), _ms_since(start))
+        return Squares(tuple(read), pixels, tuple(findings), _ms_since(start))
 
     def answer(
         self, squares: Squares, *, id: str = "", promise: float = DEFAULT_PROMISE, top: int = DEFAULT_TOP
@@ -117,7 +143,7 @@ class Predictor:
         """The graph's half: run, put the photos together, calibrate, decide.  Raises PromiseError."""
         chosen = self.promise(promise)
         timings = {"decode_ms": squares.decode_ms}
-        if not squares.sources:
+        if not squares.photos:
             nothing = Prediction(id, reject(squares.findings), (), self.bundle.name, squares.findings)
             return Look(replace(nothing, timings_ms=timings), None)
         start = perf_counter()
@@ -125,16 +151,27 @@ class Predictor:
         timings["model_ms"] = _ms_since(start)
 
         start = perf_counter()
-        calibrator, taxonomy = self.bundle.calibrator, self.taxonomy
+        rules, taxonomy = self.rules, self.taxonomy
         photos = [id] * len(logits)
-        probabilities = calibrator.probabilities(self.bundle.fusion.fuse(photos, logits, embeddings)[1])[0]
-        rule = self.bundle.sets
-        suggestions = suggest(rule, taxonomy, probabilities) if rule is not None else None
-        decision = decide(chosen, taxonomy, probabilities, calibrator, suggestions)
-        if objection := disagreement(taxonomy, squares.sources, calibrator.probabilities(logits)):
+        product = self.bundle.fusion.fuse(photos, logits, embeddings)[1]
+        vector = product_embeddings(photos, embeddings)[1]
+        probabilities = rules.probabilities(product)[0]
+        suggestions = suggest(rules.sets, taxonomy, probabilities) if rules.sets is not None else None
+        decision = decide(chosen, taxonomy, probabilities, rules.calibrator, suggestions)
+        findings, verdict = squares.findings, None
+        if rules.open_world is not None:
+            verdict = rules.verdicts(product, vector)[0] or "known"
+            flagged = bad_photos(squares.photos) if decision.action != "file" or verdict in STRANGE else ()
+            findings += flagged
+            if flagged and len(flagged) == len(squares.photos):
+                verdict = "bad photo"
+        if verdict in STRANGE:
+            decision = review(STRANGE[verdict], probabilities)
+        elif verdict == "bad photo":
+            decision = review(bad_photo(flagged), probabilities)
+        elif objection := disagreement(taxonomy, squares.sources, rules.probabilities(logits)):
             decision = review(objection, probabilities)
         labels = best_labels(taxonomy, probabilities, top)
-        vector = product_embeddings(photos, embeddings)[1][0]
         attributes = best_values(self.bundle.manifest.attributes, heads)
         timings["decide_ms"] = _ms_since(start)
         prediction = Prediction(
@@ -142,21 +179,35 @@ class Predictor:
             decision,
             labels,
             self.bundle.name,
-            squares.findings,
+            findings,
+            open_world=verdict,
             suggestions=suggestions,
             attributes=attributes,
             timings_ms=timings,
         )
-        return Look(prediction, vector)
+        return Look(prediction, vector[0])
 
     def promise(self, precision: float) -> Promise | None:
         """The bundle's promise of that precision; None if it makes none at all.  Raises PromiseError."""
-        return self.bundle.promise(precision) if self.bundle.promises else None
+        if not self.rules.promises:
+            return None
+        self.bundle.promise(precision)
+        return next(one for one in self.rules.promises if abs(one.precision - precision) < 1e-9)
 
 
 def photo_finding(error: ImageError, source: str) -> Finding:
     """What a person should know about a photo that could not be used."""
     return Finding(source, "too large" if isinstance(error, ImageTooLarge) else "unreadable", error.message)
+
+
+def bad_photos(photos: Sequence[Photo]) -> tuple[Finding, ...]:
+    """A finding for each photo that nobody could judge a product by; each has been decoded before."""
+    found = []
+    for photo in photos:
+        flags = [flag for flag in measure(decode(photo.data, source=photo.source)).flags if flag in UNUSABLE]
+        if flags:
+            found.append(Finding(photo.source, "bad photo", ", ".join(flags)))
+    return tuple(found)
 
 
 def _ms_since(start: float) -> float:

@@ -42,7 +42,7 @@ def create_app(
     settings = settings or ServeSettings()
     others = read_names(settings.names, settings.language)
     taxonomy = in_language(bundle.taxonomy, settings.language, *others)
-    predictor = predictor or Predictor(bundle, Session(bundle, threads=settings.threads), taxonomy)
+    predictor = predictor or Predictor(bundle, Session(bundle, threads=settings.threads), taxonomy, mix=settings.mix)
     predictor.promise(settings.promise)
     if index is not None and index.space != bundle.digest:
         raise IndexMismatch(f"the index is of bundle {index.space[:12]}, the service of {bundle.digest[:12]}")

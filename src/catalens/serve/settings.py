@@ -32,6 +32,7 @@ class ServeSettings(Settings):
     promise: float = Field(default=DEFAULT_PROMISE, gt=0, lt=1, description="where the request names none")
     top: int = Field(default=DEFAULT_TOP, ge=1, le=MAX_TOP, description="labels, where the request does not say")
 
+    mix: bool = Field(default=True, description="correct for the mix of categories that the bundle was told of")
     language: str | None = Field(default=None, description="of the names of categories")
     names: Path | None = Field(
         default=None, description="a catalog or taxonomy.parquet with names in it that the bundle has not"

@@ -18,6 +18,7 @@ from catalens.core.catalog import Catalog
 from catalens.core.errors import CatalogError, ConfigError, GateFailed
 from catalens.core.fusion import Fusion
 from catalens.core.promise import LevelRule, Promise
+from catalens.core.rules import Rules
 from catalens.core.scores import Scores
 from catalens.core.taxonomy import Taxonomy
 from catalens.evaluate import Evaluation, gate, outcomes, run
@@ -56,7 +57,7 @@ PROMISE = Promise(0.9, 0.05, (LevelRule(1, 0.7), LevelRule(0, 0.8)))
 
 
 def evaluated(**more: object) -> Evaluation:
-    return run(scores_of(PHOTOS), TRUTH, FRUIT, calibrator=Calibrator(1.0), promises=[PROMISE], **more)  # type: ignore[arg-type]
+    return run(scores_of(PHOTOS), TRUTH, FRUIT, rules=Rules(Calibrator(1.0), (PROMISE,)), **more)  # type: ignore[arg-type]
 
 
 def test_counts_by_hand():
@@ -81,7 +82,7 @@ def test_nll_and_temperature():
     q = np.sqrt(np.array([0.2 * 0.1, 0.5 * 0.1, 0.3 * 0.8]))
     expected = -np.mean(np.log([0.6, (q / q.sum())[2], 0.2, 0.8]))
     assert evaluated().nll == pytest.approx(expected, rel=1e-5)
-    warm = run(scores_of(PHOTOS), TRUTH, FRUIT, calibrator=Calibrator(2.0))
+    warm = run(scores_of(PHOTOS), TRUTH, FRUIT, rules=Rules(Calibrator(2.0)))
     assert warm.before_temperature["nll"] == pytest.approx(expected, rel=1e-5)
     assert warm.nll != pytest.approx(expected, rel=1e-3)
     assert warm.top1 == evaluated().top1
@@ -126,7 +127,7 @@ def test_blocks_and_the_order_of_photos_change_nothing(monkeypatch: pytest.Monke
     truth = {f"p{n}": ("apple", "pear", "milk")[n % 3] for n in range(13)}
 
     def figures() -> dict[str, object]:
-        values = run(scores_of(photos), truth, FRUIT, calibrator=Calibrator(1.3), promises=[PROMISE]).to_json()
+        values = run(scores_of(photos), truth, FRUIT, rules=Rules(Calibrator(1.3), (PROMISE,))).to_json()
         return {key: values[key] for key in ("top1", "per_image", "coverage", "per_class", "confusions")}
 
     whole = figures()
@@ -138,7 +139,7 @@ def test_blocks_and_the_order_of_photos_change_nothing(monkeypatch: pytest.Monke
 
 def test_no_product_that_the_model_knows():
     with pytest.raises(CatalogError, match="none of the 6 products is of a category that the model knows"):
-        run(scores_of(PHOTOS), {"p": "cheese"}, FRUIT, calibrator=Calibrator(1.0))
+        run(scores_of(PHOTOS), {"p": "cheese"}, FRUIT, rules=Rules(Calibrator(1.0)))
 
 
 @pytest.mark.parametrize("require", [{}, {"top1": 0.75, "filed@0.9": 0.7, "precision@0.9": 1.0, "top1@group": 0.5}])
@@ -196,7 +197,7 @@ def gated_photos() -> tuple[Scores, Fusion]:
 
 def test_the_fusion_puts_photos_together_and_the_mean_is_told_beside_it():
     scores, gate = gated_photos()
-    result = run(scores, TRUTH, FRUIT, calibrator=Calibrator(1.0), promises=[PROMISE], fusion=gate)
+    result = run(scores, TRUTH, FRUIT, rules=Rules(Calibrator(1.0), (PROMISE,)), fusion=gate)
     assert result.fusion == "gated"
     assert result.top1 == pytest.approx(2 / 4)
     assert result.several == {"products": 1, "top1": 0.0, "mean_top1": 1.0}
@@ -234,7 +235,7 @@ def test_the_same_product_answer_by_evaluate_predict_and_submit(tmp_path: Path):
     )
     truth = {product: leaves[number % len(leaves)] for number, product in enumerate(photos)}
     temperature = bundle.manifest.temperature
-    outcomes = run(scores, truth, bundle.taxonomy, calibrator=Calibrator(temperature), fusion=bundle.fusion).outcomes
+    outcomes = run(scores, truth, bundle.taxonomy, rules=Rules(Calibrator(temperature)), fusion=bundle.fusion).outcomes
     assert {product: leaves[top] for product, top in zip(outcomes.product_ids, outcomes.top[:, 0], strict=True)} == {
         product: label.id for product, label in predicted.items()
     }

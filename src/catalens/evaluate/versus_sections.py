@@ -1,0 +1,101 @@
+"""The part of the report that sets the bundle beside the one before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from catalens.core.page import Shown, card, counted, percent, photos, reading, share, table
+from catalens.core.plots import Axis, Line, percent_axis, plot
+from catalens.core.taxonomy import SEPARATOR
+
+ROWS, NAMED = 8, 10  # categories in the table, and ids that are spelt out
+
+
+def versus(found: Mapping[str, Any] | None, losses: Sequence[Shown]) -> str:
+    if found is None:
+        return ""
+    head = card(f"<p><b>{escape(found['sentence'])}</b></p><p class=soft>{escape(_who(found))}</p>")
+    return head + _promises(found["promises"]) + _categories(found["categories"]) + _losses(found["lost"], losses)
+
+
+def _who(found: Mapping[str, Any]) -> str:
+    words = [f"Before: {found['before']}; now: {found['after']}."]
+    left = found["only_before"] + found["only_after"]
+    if left:
+        words.append(f"{counted(left, 'product')} could be measured with one of the two only; they are not compared.")
+    for name, ids in (("New", found["new"]), ("Gone", found["gone"])):
+        if ids:
+            rest = f" and {len(ids) - NAMED:,} more" if len(ids) > NAMED else ""
+            words.append(f"{name} categories: {', '.join(ids[:NAMED])}{rest}.")
+    return " ".join(words)
+
+
+def _promises(rows: Sequence[Mapping[str, Any]]) -> str:
+    if not rows:
+        return ""
+    promises = [row["promise"] for row in rows]
+    x = Axis("precision promised", promises[0] - 0.005, promises[-1] + 0.005, tuple(promises), "{:.0%}")
+    lines = [
+        Line(name, tuple((row["promise"], row[key]) for row in rows if row[key] is not None), style, dots=True)
+        for name, key, style in (("before", "filed_before", "b dashed"), ("now", "filed_after", "a"))
+    ]
+    shares = [value for row in rows for value in (row["filed_before"], row["filed_after"]) if value is not None]
+    low = 0.8 if min(shares, default=0.0) > 0.8 else 0.0
+    picture = plot("Share filed at each promise, before and now", x, percent_axis("files itself", low), lines)
+    cells = [
+        [
+            percent(row["promise"]),
+            *(share(row[f"{what}_{when}"]) for what in ("filed", "precision") for when in ("before", "after")),
+        ]
+        for row in rows
+    ]
+    return '<div class="two">' + (
+        card(picture + reading("The higher line leaves less to people; both must keep their promise, see beside."))
+        + card(
+            table(["promise", "filed before", "now", "of these right before", "now"], cells)
+            + reading("Of the same products. A dash: not promised by that bundle, or nothing filed.")
+        )
+        + "</div>"
+    )
+
+
+def _categories(rows: Sequence[Mapping[str, Any]]) -> str:
+    moved = [row for row in rows if row["won"] or row["lost"]]
+    if not moved:
+        return "<h3>By category</h3>" + card("<p>No category was answered differently.</p>")
+    sure = [row for row in moved if row["change"]]
+    shown = sure + [row for row in moved if not row["change"]][: max(0, ROWS - len(sure))]
+    cells = [
+        [
+            escape(SEPARATOR.join(row["path"])),
+            f"{row['products']:,}",
+            share(row["before"]),
+            share(row["after"]),
+            f"{row['won']:,}",
+            f"{row['lost']:,}",
+            f"{row['p_holm']:.3f}",
+            _verdict(row["change"]),
+        ]
+        for row in shown
+    ]
+    head = ["category", "products", "recall before", "now", "came right", "went wrong", "p (all together)", ""]
+    better, worse = (sum(row["change"] == change for row in sure) for change in ("better", "worse"))
+    words = (
+        f"{counted(better, 'category')} better and {worse:,} worse beyond chance, "
+        f"of {len(rows):,}; the others shown moved most, but that may be chance."
+    )
+    return "<h3>By category</h3>" + card(table(head, cells, words=(0, 7))) + reading(words)
+
+
+def _verdict(change: str | None) -> str:
+    style = {"better": "right", "worse": "wrong"}
+    return f'<span class="{style[change]}">{change}</span>' if change else '<span class="soft">chance</span>'
+
+
+def _losses(count: int, shown: Sequence[Shown]) -> str:
+    if not shown:
+        return ""
+    words = f"{counted(count, 'product')} went wrong; shown are those of which the new bundle is surest."
+    return "<h3>Right before, wrong now</h3>" + photos(shown) + reading(words)
