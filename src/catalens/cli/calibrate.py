@@ -21,6 +21,10 @@ from catalens.cli.promises import show_calibration
 @click.option("--delta", type=float, help="Each promise holds with confidence 1 - delta.")
 @click.option("--by-branch", is_flag=True, default=None, help="Promise in each branch of the top level.")
 @click.option("--sets", type=float, metavar="SHARE", help="How often the truth is among the suggestions; 0: no sets.")
+@click.option("--strangers", type=FOLDER, help="A folder or catalog of pictures of what the shop does not sell.")
+@click.option("--mix-of", type=FOLDER, help="A catalog without labels: correct for its mix of categories.")
+@click.option("--mix-part", metavar="PART", help="The part of that catalog; all of it where not given.")
+@click.option("--mix-method", type=click.Choice(["em", "bbse"]), help="How the mix is estimated.  [default: em]")
 @click.option("--name", help="The new bundle's name; the old one's where not given.")
 @click.option("--overwrite", is_flag=True, default=None, help="Replace a bundle that is there, BUNDLE itself included.")
 @configurable
@@ -43,6 +47,7 @@ def command(
     Example:
       catalens calibrate shirts.bundle newshop.catalog newshop.bundle
       catalens calibrate shirts.bundle shop.catalog shirts.bundle --by-branch --overwrite
+      catalens calibrate shirts.bundle shop.catalog winter.bundle --mix-of winter.catalog
     """
     from catalens.core.bundle import Bundle
     from catalens.core.catalog import Catalog
@@ -62,6 +67,8 @@ def command(
                 "calibration": manifest.calibration,
                 "promises": manifest.promises,
                 "sets": manifest.sets,
+                "open_world": manifest.open_world,
+                "mix": manifest.mix,
             }
         )
     else:

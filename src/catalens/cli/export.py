@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option(
     "--calibrate-on", metavar="PART", help="The part to calibrate on; val where the catalog has no such part."
 )
+@click.option("--strangers", type=FOLDER, help="A folder or catalog of pictures of what the shop does not sell.")
 @click.option("--delta", type=float, help="Each promise holds with confidence 1 - delta.")
 @click.option(
     "--with",

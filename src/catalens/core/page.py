@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -169,12 +170,16 @@ def wide(figures: Iterable[str]) -> str:
 
 
 def todo(items: Iterable[tuple[str, str, str]]) -> str:
-    """(how urgent: "bad", "doubt" or "good", what to do, why) -> a list."""
+    """(how urgent: "bad", "doubt" or "good", what to do, why) -> a list; what stands between backticks is code."""
     rows = "".join(
-        f'<li class="{kind}"><b>{escape(what)}</b><br><span class="soft">{escape(why)}</span></li>'
+        f'<li class="{kind}"><b>{_marked(what)}</b><br><span class="soft">{_marked(why)}</span></li>'
         for kind, what, why in items
     )
     return f'<ul class="todo">{rows}</ul>' if rows else ""
+
+
+def _marked(words: str) -> str:
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(words).replace(" %", _PERCENT))
 
 
 def commands(lines: Sequence[str]) -> str:

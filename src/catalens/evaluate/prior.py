@@ -22,14 +22,13 @@ The one assumption: what a category looks like stays the same (label shift).  Ne
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from catalens.core.prior import Doubles, PriorShift, checked_shares
-from catalens.evaluate import metrics
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.integer]
@@ -58,18 +57,18 @@ class Reference:
     @classmethod
     def of(cls, probabilities: Floats, truth: Ints, *, confusion: bool = False) -> Reference:
         """float [M, C] calibrated, int [M] leaf indices.  `confusion` is what `bbse` needs: C * C numbers."""
-        rows = _checked(probabilities)
+        rows = checked(probabilities)
         if len(truth) != len(rows) or not len(rows):
             raise ValueError(f"expected as many labels as products, and at least one, got {len(truth)} and {len(rows)}")
         classes = rows.shape[1]
         table = np.zeros((classes, classes)) if confusion else None
-        for start, block in _blocks(rows) if table is not None else ():
+        for start, block in blocks(rows) if table is not None else ():
             labels = np.asarray(truth)[start : start + len(block)]
             order = np.argsort(labels, kind="stable")
             present, starts = np.unique(labels[order], return_index=True)
             table[present] += np.add.reduceat(block[order], starts, axis=0, dtype=np.float64)  # type: ignore[index]
         shares = np.bincount(truth, minlength=classes) / len(rows)
-        return cls(len(rows), shares, _mean(rows), None if table is None else table / len(rows))
+        return cls(len(rows), shares, mean_of(rows), None if table is None else table / len(rows))
 
     @property
     def trained(self) -> Doubles:
@@ -135,7 +134,7 @@ def estimate(
 
     "em" is the better where probabilities are calibrated, "bbse" where only the confusions are known to stay the same.
     """
-    rows = _checked(probabilities)
+    rows = checked(probabilities)
     if method not in get_args(Method):
         raise ValueError(f"expected a method of {', '.join(get_args(Method))}, got {method!r}")
     if not len(rows) or rows.shape[1] != len(reference.expected):
@@ -184,7 +183,7 @@ def em(
     `tolerance` of the mix, or after `limit` passes; SQUAREM (Varadhan & Roland, 2008) makes them few.
     """
     trained = checked_shares(trained_shares, "trained")
-    rows = _checked(probabilities)
+    rows = checked(probabilities)
     if not len(rows) or rows.shape[1] != len(trained):
         raise ValueError(f"expected one product or more of {len(trained):,} leaves, got {list(rows.shape)}")
     if strength < 0 or (strength == 0 and trained.min() == 0):
@@ -201,7 +200,7 @@ def bbse(probabilities: Floats, reference: Reference, *, strength: float = STREN
     weighing by its variance.  A leaf that has no calib products, or that the confusions cannot tell from others, keeps
     its trained share.  The reference needs its confusion.
     """
-    rows = _checked(probabilities)
+    rows = checked(probabilities)
     mix = reference.trained * _bbse(rows, reference, _worth(len(rows), reference.products), strength)[0]
     shares: Doubles = mix / mix.sum()
     return shares
@@ -231,73 +230,6 @@ def thin(truth: Ints, current_shares: Floats, wanted_shares: Floats, *, seed: in
     # a stream of its own: what drew the products may have had the same seed
     rng = np.random.default_rng((seed, THIN))
     return np.flatnonzero(rng.random(len(labels)) < (keep / keep.max())[labels])
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """Of labelled products: shares in [0, 1], `nll` in nats.
-
-    `mix_error` is the share of products whose category the mean probabilities get wrong in sum: half of the summed
-    differences to the true shares.
-    """
-
-    top1: float
-    macro_recall: float
-    nll: float
-    mix_error: float
-
-
-@dataclass(frozen=True, slots=True)
-class BeforeAfter:
-    """What a correction did to N labelled products.
-
-    `mix` has a row for each of the leaves most over- or underestimated before: `leaf` (index), its share `truth`, and
-    its mean probability `before` and `after`.
-    """
-
-    products: int
-    before: Figures
-    after: Figures
-    mix: tuple[dict[str, float], ...]
-
-    def table(self) -> list[dict[str, Any]]:
-        """One row a figure: `figure`, `before`, `after`, `change`."""
-        before, after = asdict(self.before), asdict(self.after)
-        return [
-            {"figure": name, "before": before[name], "after": after[name], "change": after[name] - before[name]}
-            for name in before
-        ]
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "mix": list(self.mix)}
-
-
-def before_after(probabilities: Floats, corrected: Floats, truth: Ints, *, worst: int = 5) -> BeforeAfter:
-    """float [N, C] without and with correction, int [N] -> figures; the `worst` leaves over and under before, each."""
-    if probabilities.shape != corrected.shape or len(truth) != len(probabilities) or not len(truth):
-        shapes = f"{list(probabilities.shape)}, {list(corrected.shape)} and {len(truth):,} labels"
-        raise ValueError(f"expected probabilities of the same products before and after, got {shapes}")
-    shares = np.bincount(truth, minlength=probabilities.shape[1]) / len(truth)
-    (before, first), (after, second) = (_figures(given, truth, shares) for given in (probabilities, corrected))
-    order = np.argsort(shares - first, kind="stable")  # overestimated first
-    chosen = dict.fromkeys([*order[:worst].tolist(), *order[::-1][:worst].tolist()])
-    mix = tuple(
-        {"leaf": leaf, "truth": float(shares[leaf]), "before": float(first[leaf]), "after": float(second[leaf])}
-        for leaf in chosen
-        if first[leaf] != shares[leaf]
-    )
-    return BeforeAfter(len(truth), before, after, mix)
-
-
-def _figures(probabilities: Floats, truth: Ints, shares: Doubles) -> tuple[Figures, Doubles]:
-    """The figures and the mean probabilities."""
-    rows = np.arange(len(truth))
-    said = np.maximum(probabilities[rows, truth].astype(np.float64), 1e-12)  # float32 may have come down to 0
-    top = probabilities.argmax(axis=1)
-    mean = _mean(probabilities)
-    recall = metrics.class_counts(top, np.asarray(truth, dtype=np.int64), len(shares)).macro_recall
-    wrong = float(np.abs(mean - shares).sum() / 2)
-    return Figures(float((top == truth).mean()), recall, float(-np.log(said).mean()), wrong), mean
 
 
 def _em(
@@ -333,7 +265,7 @@ def _responsibilities(rows: Floats, ratio: Doubles) -> tuple[Doubles, float]:
     """float64 [C], the mean of the corrected probabilities, and the mean log of what the photos are likelier by."""
     total, likelihood = np.zeros(len(ratio)), 0.0
     factors = ratio.astype(rows.dtype)
-    for _, block in _blocks(rows):
+    for _, block in blocks(rows):
         sums: Floats = np.maximum(block @ factors, np.finfo(rows.dtype).tiny)
         total += np.reciprocal(sums) @ block
         likelihood += float(np.log(sums).sum(dtype=np.float64))
@@ -352,7 +284,7 @@ def _bbse(rows: Floats, reference: Reference, worth: float, strength: float) -> 
     inverse: Doubles = weighed @ reference.confusion.T
     inverse[np.diag_indices_from(inverse)] += prior
     inverse = np.linalg.inv(inverse).astype(np.float64, copy=False)
-    ratio = 1 + inverse @ (weighed @ (_mean(rows) - reference.expected))
+    ratio = 1 + inverse @ (weighed @ (mean_of(rows) - reference.expected))
     # the simplex may want a share of 0; as little as if none was observed is the least that a ratio comes down to
     shares = reference.trained * ratio
     projected = _on_simplex(shares / float(shares.sum()))
@@ -383,11 +315,11 @@ def _test(rows: Floats, expected: Doubles, worth: float, seed: int) -> tuple[flo
     """
     rng = np.random.default_rng((seed, TEST))
     scale = np.sqrt(expected + 1 / worth)
-    difference = worth * float(((_mean(rows) - expected) ** 2 / scale**2).sum())
+    difference = worth * float(((mean_of(rows) - expected) ** 2 / scale**2).sum())
     if len(rows) > TEST_ROWS:
         rows = rows[np.sort(rng.choice(len(rows), TEST_ROWS, replace=False))]
     drawn = np.zeros((DRAWS, len(expected)), dtype=np.float32)
-    for _, block in _blocks(rows):
+    for _, block in blocks(rows):
         deviations = ((block - expected) / scale).astype(np.float32)
         drawn += rng.standard_normal((DRAWS, len(block)), dtype=np.float32) @ deviations
     usual = (drawn.astype(np.float64) ** 2).sum(axis=1) / len(rows)
@@ -399,22 +331,22 @@ def _worth(products: int, calibration: int) -> float:
     return products * calibration / (products + calibration)
 
 
-def _mean(rows: Floats) -> Doubles:
+def mean_of(rows: Floats) -> Doubles:
     total = np.zeros(rows.shape[1])
-    for _, block in _blocks(rows):
+    for _, block in blocks(rows):
         total += block.sum(axis=0, dtype=np.float64)
     mean: Doubles = total / len(rows)
     return mean
 
 
-def _blocks(rows: Floats) -> Iterator[tuple[int, Floats]]:
+def blocks(rows: Floats) -> Iterator[tuple[int, Floats]]:
     """(where it starts, a block of products)."""
     step = max(1, BLOCK // rows.shape[1])
     for start in range(0, len(rows), step):
         yield start, rows[start : start + step]
 
 
-def _checked(probabilities: Floats) -> Floats:
+def checked(probabilities: Floats) -> Floats:
     rows = np.asarray(probabilities)
     if rows.ndim != 2 or not rows.shape[1] or not np.issubdtype(rows.dtype, np.floating):
         raise ValueError(f"expected probabilities of shape [N, C], got {rows.dtype} {list(rows.shape)}")

@@ -24,8 +24,9 @@ all others together one more; that number follows from answers alone.  With B ru
 all of them hold together with probability at least 1 - delta, and with them the promise of the level, their mean.
 
 Where to start.  With 149 products, 98 % needs 149 right of 149, which good models fail by one unlucky photo, and the
-sequence would end there.  It starts at the strictest threshold that should be passed with probability 0.95 if the
-confidences are right, or else at the likeliest.  Wrong confidences cost coverage, never the promise.
+sequence would end there.  It starts at the strictest threshold that should be passed with probability 0.95 if there
+are as many errors as the confidences say, and a quarter of those allowed on top (labels are wrong now and then, even
+where a model is surest), or else at the likeliest.  Wrong confidences cost coverage, never the promise.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from catalens.core.taxonomy import Taxonomy
 from catalens.evaluate.binomial import allowed_errors, at_most, least_trials, lower_bound
 
 STEP = 1.03  # each threshold accepts at least 3 % more products than the one before
-START_POWER = 0.95
+START_POWER, ON_TOP = 0.95, 0.25
 BLOCK = 4096
 ENOUGH = 3  # times the products that a promise needs, for a branch to get a rule of its own
 
@@ -147,7 +148,8 @@ def _start(counts: list[int], expected: npt.NDArray[np.float64], precision: floa
     """Index of the first test that is likely to be passed, with `expected[n - 1]` errors among the first n products."""
     likeliest, most = 0, 0.0
     for index, count in enumerate(counts):
-        chance = at_most(allowed_errors(count, precision, delta), count, expected[count - 1] / count)
+        rate = min(1.0, expected[count - 1] / count + ON_TOP * (1 - precision))
+        chance = at_most(allowed_errors(count, precision, delta), count, rate)
         if chance >= START_POWER:
             return index
         if chance > most:

@@ -75,6 +75,7 @@ class Calibration:
     `outside` products have no category, or none that the model knows; `unreadable` photos; `top1` in [0, 1] is that of
     `products`.  `promised_on` of them stand behind promises and sets.  `tried` are the ways to calibrate that were
     compared, by level.  `note` says in words what a reader must know, such as that not the part asked for was used.
+    `said` float64 [promised_on, C] are the probabilities of those, `true` int64 [promised_on] their leaves.
     """
 
     catalog: str
@@ -98,6 +99,8 @@ class Calibration:
     sets: SetRule | None = field(default=None, repr=False)
     open_world: OpenWorld | None = field(default=None, repr=False)
     strangers: Mapping[str, Any] | None = field(default=None, repr=False)
+    said: Doubles = field(default_factory=lambda: np.zeros((0, 0)), repr=False)
+    true: Ints = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
 
     def write(self, folder: Path) -> None:
         """The files of a bundle that hold its arrays."""
@@ -107,7 +110,7 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """All but what has a place of its own in the manifest or in a file."""
-        apart = ("calibrator", "promises", "sets", "open_world", "strangers")
+        apart = ("calibrator", "promises", "sets", "open_world", "strangers", "said", "true")
         kept = [name for name in self.__slots__ if name not in apart]
         values = {name: getattr(self, name) for name in kept}
         tried = {level: [asdict(trial) for trial in trials] for level, trials in self.tried.items()}
@@ -220,6 +223,8 @@ def calibrate_on(
         sets=sets_on(taxonomy, said, true, settings),
         open_world=rule,
         strangers=world.to_json() if isinstance(world, Fitted) else None,
+        said=said,
+        true=true,
     )
 
 

@@ -14,8 +14,10 @@ from catalens.core.catalog import Catalog
 from catalens.core.errors import BundleError
 from catalens.core.openworld import FILE as OPEN_WORLD
 from catalens.core.progress import Progress, silent
+from catalens.evaluate.prior import Method
 from catalens.export.calibration import Calibration, CalibrationSettings, calibrate_on, fields_of
 from catalens.export.card import card
+from catalens.export.mix import mix_of
 from catalens.predict.session import Session
 
 CARD = "card.md"
@@ -25,6 +27,9 @@ REPLACED = (MANIFEST, CARD, CALIBRATOR, OPEN_WORLD)
 class RecalibrateSettings(CalibrationSettings):
     """`[calibrate]` of a TOML file, or `--set calibrate.KEY=VALUE`."""
 
+    mix_of: Path | None = Field(None, description="a catalog without labels, whose mix of categories is corrected for")
+    mix_part: str | None = Field(None, description="the part of that catalog; all of it where not given")
+    mix_method: Method = Field("em", description="em (Saerens et al., 2002) or bbse (Lipton et al., 2018)")
     name: str | None = Field(None, description="of the new bundle; the old one's where not given")
     overwrite: bool = Field(False, description="replace a bundle that is there, the old one included")
 
@@ -58,6 +63,19 @@ def run(
         known=bundle.open_world,
         progress=progress,
     )
+    mix = None
+    if settings.mix_of is not None:
+        mix = mix_of(
+            Session(bundle),
+            Catalog(settings.mix_of),
+            bundle.taxonomy,
+            calibration,
+            settings,
+            part=settings.mix_part,
+            method=settings.mix_method,
+            fusion=bundle.fusion,
+            progress=progress,
+        )
 
     def fill(folder: Path) -> dict[str, Any]:
         for name in manifest.files:
@@ -65,7 +83,7 @@ def run(
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(bundle.path / name, folder / name)
         calibration.write(folder)
-        fields = _fields(bundle, calibration, settings)
+        fields = _fields(bundle, calibration, settings) | {"mix": mix}
         (folder / CARD).write_text(card(fields, bundle.taxonomy, calibration), encoding="utf-8")
         return fields
 

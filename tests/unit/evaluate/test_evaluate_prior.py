@@ -11,7 +11,8 @@ import pytest
 from catalens.core.prior import PriorShift
 from catalens.core.scores import softmax
 from catalens.evaluate import prior
-from catalens.evaluate.prior import Reference, bbse, before_after, em, estimate, thin
+from catalens.evaluate.prior import Reference, bbse, em, estimate, thin
+from catalens.evaluate.prior_figures import before_after
 
 CLASSES = 12
 CENTRES = np.random.default_rng(0).normal(size=(CLASSES, 6)) * 1.4
