@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from catalens import __version__
+from catalens.cli.report_parts import Answer, Filed, Photos, cards, confused
 from catalens.core.catalog import Catalog
 from catalens.core.page import Shown, Verdict
 from catalens.core.taxonomy import SEPARATOR
 from catalens.demo.settings import DemoSettings
-from catalens.evaluate.report import Confused, Epoch, ReportData, write
+from catalens.evaluate.report import Epoch, ReportData, write
 
-PAIRS, CATEGORIES, EACH, STRANGERS = 6, 6, 4, 10  # how many of each are shown
+EACH, STRANGERS = 4, 10  # how many of each are shown
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Said:
     """What a test product was, and what `predict --json` said of it."""
 
     product: str
@@ -39,6 +40,15 @@ class Answer:
         if filed != list(path)[: len(filed)]:
             return "wrong"
         return "right" if len(filed) == len(path) else "doubtful"
+
+    def answer(self, path: Sequence[str]) -> Answer:
+        """As cards and confusions want it."""
+        best, under = self.said["labels"][0], list(self.said["decision"]["path"])
+        filed: Filed = "no"
+        if self.said["decision"]["action"] == "file":
+            filed = "here" if len(under) == len(best["path"]) else "above"
+        right = filed != "no" and under == list(path)[: len(under)]
+        return Answer(self.product, self.truth, self.best, best["score"], filed, right)
 
 
 def choose_query(catalog: Catalog) -> str:
@@ -64,12 +74,14 @@ def write_report(
     settings: DemoSettings,
 ) -> None:
     """Collect values and photos, and write the page."""
-    photos = _Photos(catalog)
+    photos, tree = Photos(catalog, "test"), catalog.taxonomy
     known = [
-        Answer(product, leaf, said)
+        Said(product, leaf, said)
         for said in answers
         if (leaf := catalog.categories.get(product := Path(said["id"]).name)) and said["labels"]
     ]
+    plain = [said.answer(tree.path_names(said.truth)) for said in known]
+    shown, left_out = cards(photos, evaluation["per_class"], plain)
     made_by = (
         f"Made by catalens {__version__} demo: {settings.model} at {settings.size} px, {settings.epochs} epochs, "
         f"seed {settings.seed}; bundle {evaluation['digests']['bundle'][:12]}, catalog {catalog.digest[:12]}. "
@@ -82,41 +94,24 @@ def write_report(
             made_by=made_by,
             evaluation=evaluation,
             epochs=tuple(_epochs(metrics)),
-            confused=tuple(_confused(photos, evaluation["confusions"], known)),
-            best=tuple(_categories(photos, sorted(evaluation["per_class"], key=_strength, reverse=True), known)),
-            worst=tuple(_categories(photos, evaluation["per_class"], known)),
+            confused=tuple(confused(photos, evaluation["confusions"], plain, catalog, tree)),
+            cards=shown,
+            cards_left_out=left_out,
+            open_world=evaluation["open_world"],
             examples=tuple(_examples(catalog, photos, known)),
-            query=Shown(photos.first(query), "Asked with", (_name(catalog, query), query)),
+            query=next(iter(photos.shown(query, "Asked with", (_name(catalog, query), query))), None),
             neighbours=tuple(
-                Shown(photos.first(one["id"]), _name(catalog, one["id"]), (f"cosine {one['score']:.3f}", one["id"]))
+                found
                 for one in neighbours
+                for found in photos.shown(
+                    one["id"], _name(catalog, one["id"]), (f"cosine {one['score']:.3f}", one["id"])
+                )
             ),
             set_aside=ingest["set_aside"],
             strangers=tuple(_stranger(said) for said in strangers[:: max(1, len(strangers) // STRANGERS)]),
             commands=tuple(commands),
         ),
     )
-
-
-class _Photos:
-    """The first photo of each product, out of the catalog's shards."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        table = catalog.images
-        rows = zip(*(table[name].to_pylist() for name in ("product_id", "position", "shard", "row")), strict=True)
-        self._place = {product: (shard, row) for product, position, shard, row in rows if position == 0}
-        self._reader = catalog.photos
-        self._by_leaf: dict[str, str] = {}
-        for product, leaf in catalog.categories.items():
-            if leaf is not None and catalog.split.get(product) == "train":
-                self._by_leaf.setdefault(leaf, product)
-
-    def first(self, product: str) -> bytes:
-        return self._reader.read(*self._place[product])
-
-    def of_leaf(self, leaf: str) -> bytes:
-        """A product that the model was shown as an example of the category."""
-        return self.first(self._by_leaf[leaf])
 
 
 def _epochs(metrics: Path) -> Iterator[Epoch]:
@@ -131,40 +126,13 @@ def _epochs(metrics: Path) -> Iterator[Epoch]:
             )
 
 
-def _confused(photos: _Photos, confusions: Sequence[Mapping[str, Any]], known: Sequence[Answer]) -> Iterator[Confused]:
-    for pair in confusions[:PAIRS]:
-        example = next((a for a in known if a.truth == pair["truth"] and a.best == pair["predicted"]), None)
-        if example is not None:
-            yield Confused(
-                photos.first(example.product),
-                photos.of_leaf(pair["predicted"]),
-                pair["truth_path"][-1],
-                pair["predicted_path"][-1],
-                pair["count"],
-            )
-
-
-def _categories(photos: _Photos, rows: Iterable[Mapping[str, Any]], known: Sequence[Answer]) -> Iterator[Shown]:
-    shown = [row for row in rows if row["support"]][:CATEGORIES]
-    for row in shown:
-        example = next(answer for answer in known if answer.truth == row["id"])
-        precision = "" if row["precision"] is None else f"precision {row['precision']:.0%}"
-        lines = (f"recall {row['recall']:.0%} of {row['support']:,} products", precision)
-        yield Shown(photos.first(example.product), row["path"][-1], tuple(line for line in lines if line))
-
-
-def _strength(row: Mapping[str, Any]) -> float:
-    """How well a category does: recall and precision together."""
-    return (row["recall"] or 0.0) + (row["precision"] or 0.0)
-
-
-def _examples(catalog: Catalog, photos: _Photos, known: Sequence[Answer]) -> Iterator[Shown]:
+def _examples(catalog: Catalog, photos: Photos, known: Sequence[Said]) -> Iterator[Shown]:
     """Some that were right, some that were left to a person or filed higher up, some that were wrong."""
     for wanted in ("right", "doubtful", "wrong"):
         chosen = [a for a in known if a.verdict(catalog.taxonomy.path_names(a.truth)) == wanted]
         for answer in chosen[:: max(1, len(chosen) // EACH)][:EACH]:
             truth = catalog.taxonomy[answer.truth].name()
-            yield Shown(photos.first(answer.product), truth, (answer.said["decision"]["reason"],), wanted)
+            yield from photos.shown(answer.product, truth, (answer.said["decision"]["reason"],), wanted)
 
 
 def _stranger(said: Mapping[str, Any]) -> Shown:

@@ -87,6 +87,27 @@ class Calibrator:
             np.savez(folder / FILE, **arrays)  # type: ignore[arg-type]  # numpy's stub takes them for its own flags
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibrated:
+    """The probabilities of N rows of logits, made where they are asked for: `rows[a:b]` is float64 [b - a, C].
+
+    So the memory for 200,000 rows of 5,000 classes is that of their logits, which may lie in a file.
+    """
+
+    calibrator: Calibrator
+    of: npt.NDArray[np.floating]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.of.shape[0], self.of.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.of)
+
+    def __getitem__(self, rows: slice | npt.NDArray[np.integer] | npt.NDArray[np.bool_]) -> Doubles:
+        return self.calibrator.probabilities(self.of[rows])
+
+
 def read_calibrator(temperature: float, folder: Path, *, classes: int, listed: bool) -> Calibrator:
     """The calibrator of a bundle; `listed`: its manifest names the file.  Raises BundleCorrupt naming the file."""
     if not listed:

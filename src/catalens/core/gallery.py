@@ -130,6 +130,11 @@ class Gallery:
         nearest = cosines(embeddings, self.base).max(axis=1, initial=-1)
         return shared(probabilities, alike, self.gate, self.gate.odds(alike, nearest, probabilities.max(axis=1)))
 
+    def unpromised(self, probabilities: Doubles) -> npt.NDArray[np.bool_]:
+        """float64 [P, C + G] -> bool [P]: is the best leaf an added one that no promise was tested on?"""
+        unknown = np.array([False] * self.classes + [not category.promised for category in self.categories])
+        return unknown[probabilities.argmax(axis=1)]
+
     def alike(self) -> tuple[Alike, ...]:
         """For each added category, the trained one that it looks most like: where the two may be taken for another."""
         if not self.categories:
@@ -213,9 +218,9 @@ def no_promise(gallery: Gallery, taxonomy: Taxonomy, probabilities: Doubles) -> 
 
     None for every other product: then the promise decides.
     """
-    best = int(probabilities.argmax())
-    if best < gallery.classes or gallery.categories[best - gallery.classes].promised:
+    if not gallery.unpromised(probabilities[None])[0]:
         return None
+    best = int(probabilities.argmax())
     path = SEPARATOR.join(taxonomy.path_names(taxonomy.leaves[best]))
     photos = gallery.categories[best - gallery.classes].photos
     reason = f"Looks like {path}, a category added from {photos} photos: no promise yet, ask a person."

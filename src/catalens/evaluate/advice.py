@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from catalens.core.taxonomy import Taxonomy
 from catalens.evaluate.metrics import ClassCounts, class_counts
@@ -18,6 +18,7 @@ SURE = 0.95  # an answer that is wrong although it is so sure
 PAIR_LEAST, PAIR_SHARE, SYMMETRIC = 5, 0.15, 0.25
 LABELS_LEAST, LABELS_SHARE = 3, 0.4
 FEW, WEAK, MISSED_LEAST = 100, 0.75, 2
+EXAMPLES = 5
 LARGER = 5  # times the training products: a neighbour that swallows
 
 
@@ -25,7 +26,8 @@ LARGER = 5  # times the training products: a neighbour that swallows
 class Advice:
     """`say` is what to do and `why` the numbers behind it; `products` of this part were answered wrong because of it.
 
-    `category` and `other` are leaf ids; `other` is None where one category is meant.
+    `category` and `other` are leaf ids; `other` is None where one category is meant.  `examples` are products to look
+    at.
     """
 
     kind: Kind
@@ -34,6 +36,7 @@ class Advice:
     say: str
     why: str
     products: int
+    examples: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -43,13 +46,15 @@ class Advice:
 class Seen:
     """What the rules look at.
 
-    `pairs` maps (truth, answer), leaf indices, to the products so answered wrongly and those of them that were sure;
-    `sure` are all sure answers and those of them that are right; `train` products per leaf, or None: not known.
+    `pairs` maps (truth, answer), leaf indices, to how many products were so answered wrongly, and `certain` to those of
+    them that were sure, the surest first.  `sure` are all sure answers and those of them that are right, `train` the
+    products per leaf in training, or None: not known.
     """
 
     taxonomy: Taxonomy
     counts: ClassCounts
-    pairs: Mapping[tuple[int, int], tuple[int, int]]
+    pairs: Mapping[tuple[int, int], int]
+    certain: Mapping[tuple[int, int], Sequence[str]]
     sure: tuple[int, int]
     train: Sequence[int] | None
 
@@ -90,29 +95,25 @@ def _see(outcomes: Outcomes, taxonomy: Taxonomy, train_counts: Mapping[str, int]
     truth, answer, size = outcomes.truth, outcomes.top[:, 0], len(taxonomy.leaves)
     wrong, sure = ~outcomes.correct, outcomes.confidence >= SURE
     codes, counts = np.unique(truth[wrong] * size + answer[wrong], return_counts=True)
-    sure_counts = _counts_of(codes, truth[wrong & sure] * size + answer[wrong & sure])
-    pairs = {
-        (code // size, code % size): (count, certain)
-        for code, count, certain in zip(codes.tolist(), counts.tolist(), sure_counts.tolist(), strict=True)
-    }
+    pairs = {(code // size, code % size): count for code, count in zip(codes.tolist(), counts.tolist(), strict=True)}
+    certain: dict[tuple[int, int], list[str]] = defaultdict(list)
+    for row in np.argsort(-outcomes.confidence, kind="stable").tolist()[: int(sure.sum())]:
+        if wrong[row]:
+            certain[int(truth[row]), int(answer[row])].append(outcomes.product_ids[row])
     return Seen(
         taxonomy=taxonomy,
         counts=class_counts(answer, truth, size),
         pairs=pairs,
+        certain=certain,
         sure=(int(sure.sum()), int((sure & ~wrong).sum())),
         train=None if train_counts is None else [train_counts.get(leaf, 0) for leaf in taxonomy.leaves],
     )
 
 
-def _counts_of(codes: npt.NDArray[np.int64], found: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """How often each of `codes` (sorted, without repeats) is in `found`, all of which are among them."""
-    return np.bincount(np.searchsorted(codes, found), minlength=len(codes))
-
-
 def _merge(seen: Seen) -> Iterator[Advice]:
     """Siblings that are taken for each other, in both directions and often."""
-    for (one, two), (there, _) in seen.pairs.items():
-        back = seen.pairs.get((two, one), (0, 0))[0]
+    for (one, two), there in seen.pairs.items():
+        back = seen.pairs.get((two, one), 0)
         # each pair once, from the side with more errors
         if (there, -one) < (back, -two) or seen.parent(one) != seen.parent(two):
             continue
@@ -137,17 +138,22 @@ def _merge(seen: Seen) -> Iterator[Advice]:
 def _labels(seen: Seen) -> Iterator[Advice]:
     """Wrong answers that are very sure: as likely the label is wrong."""
     answers, right = seen.sure
-    for (truth, answer), (count, sure) in seen.pairs.items():
-        if sure >= LABELS_LEAST or (sure >= 2 and sure >= LABELS_SHARE * seen.support(truth)):
+    branch = seen.taxonomy.ancestors[0]
+    for (truth, answer), products in seen.certain.items():
+        sure, of = len(products), seen.support(truth)
+        many = "one" if sure == 1 else "some"
+        # one is enough where it is sure of another branch: a wallet among the shoes
+        if sure >= LABELS_LEAST or sure >= LABELS_SHARE * of or branch[truth] != branch[answer]:
             yield Advice(
                 "labels",
                 seen.id(truth),
                 seen.id(answer),
-                f"Look at the labels of {seen.name(truth)}: some may be {seen.name(answer)}.",
-                f"{sure} of {seen.support(truth)} are taken for {seen.name(answer)} with at least {_share(SURE)} "
-                f"confidence ({count} in all); where it is so sure, it is right {_percent(right, answers)} of the time. "
-                "`catalens audit CATALOG --bundle BUNDLE` lists doubtful labels.",
+                f"Look at the labels of {seen.name(truth)}: {many} may be {seen.name(answer)}.",
+                f"{sure} of {of} are taken for {seen.name(answer)} with at least {_share(SURE)} confidence "
+                f"({seen.pairs[truth, answer]} in all); of answers so sure, {_percent(right, answers)} are right. "
+                f"Begin with {', '.join(products[:EXAMPLES])}.",
                 sure,
+                tuple(products[:EXAMPLES]),
             )
 
 
@@ -176,8 +182,8 @@ def _swallowed(seen: Seen) -> Iterator[Advice]:
     """A category whose products go to a neighbour with many more training products, and not the other way round."""
     if seen.train is None:
         return
-    for (truth, answer), (count, _) in seen.pairs.items():
-        back = seen.pairs.get((answer, truth), (0, 0))[0]
+    for (truth, answer), count in seen.pairs.items():
+        back = seen.pairs.get((answer, truth), 0)
         often = count >= max(MISSED_LEAST, 0.2 * seen.support(truth))
         if often and back < SYMMETRIC * count and seen.train[answer] >= LARGER * max(1, seen.train[truth]):
             yield Advice(
@@ -201,8 +207,7 @@ def _bold(seen: Seen, trust: Sequence[Mapping[str, Any]]) -> Iterator[Advice]:
                 "bold",
                 row["id"],
                 None,
-                f"Check what is filed as {seen.name(leaf)}, and promise in each branch "
-                "(`catalens calibrate --by-branch`).",
+                f"Look through what is filed as {seen.name(leaf)}: it is over-confident there.",
                 f"Its {row['answers']:,} answers say {_share(row['stated'])} and {_share(row['precision'])} are right; "
                 f"chance alone would do that in {_chance(row['p'])}.",
                 row["answers"] - row["right"],

@@ -6,23 +6,24 @@ log-likelihood by more than two standard errors of the difference.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from catalens.core.calibrator import Calibrator, Isotonic
+from catalens.core.calibrator import Calibrated, Calibrator, Isotonic
 from catalens.core.scores import softmax
 from catalens.core.taxonomy import Taxonomy
 from catalens.evaluate.calibrate import fit_temperature, row_nll
+from catalens.evaluate.promise import Answers, answers
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.integer]
 Doubles = npt.NDArray[np.float64]
 FOLDS = 5
 ROWS_PER_CLASS = 10  # fewer, and two numbers a class are noise
-MOST_NUMBERS = 40_000_000  # of logits that vector scaling is fitted on
+MOST_NUMBERS = 100_000_000  # of logits that a calibrator is fitted on
 STEPS, PULL = 60, 1e-3  # of the descent; the pull towards a temperature alone, a class
 STANDARD_ERRORS = 2.0
 LEAST_ROWS = 200  # of a curve
@@ -50,31 +51,40 @@ class Fitted:
 def fit(logits: Floats, truth: Ints, taxonomy: Taxonomy, *, vector: bool = True, seed: int = 0) -> Fitted:
     """float [N, C], int [N] -> the calibrator that held-out likelihood speaks for.
 
-    `vector` false leaves scales and shifts out: see `choose_kind`.  Raises CatalogError where there are no rows.
+    `vector` false leaves scales and shifts out.  Raises CatalogError where there are no rows.
     """
-    temperature = fit_temperature(logits, truth)
-    calibrator, trials = Calibrator(temperature), {}
-    if vector:
-        taken, trials["leaves"] = choose_kind(logits, truth, seed=seed)
-        if taken:
-            rows = _sample(len(truth), logits.shape[1], seed)
-            calibrator = fit_vector(logits[rows], truth[rows])
+    calibrator, trials = fit_leaves(logits, truth, vector=vector, seed=seed)
+    found = answers(taxonomy, Calibrated(calibrator, logits), truth)
+    return with_curves(calibrator, trials, found, taxonomy, seed=seed)
+
+
+def fit_leaves(
+    logits: Floats, truth: Ints, *, vector: bool = True, seed: int = 0
+) -> tuple[Calibrator, tuple[Trial, ...]]:
+    """The calibrator of leaves, without curves, and what was tried; on a sample of rows where logits are very many."""
+    rows = _sample(len(truth), logits.shape[1], seed)
+    logits, truth = logits[rows], truth[rows]
+    taken, trials = choose_kind(logits, truth, seed=seed) if vector else (False, ())
+    return fit_vector(logits, truth) if taken else Calibrator(fit_temperature(logits, truth)), trials
+
+
+def with_curves(
+    calibrator: Calibrator, trials: tuple[Trial, ...], found: Sequence[Answers], taxonomy: Taxonomy, *, seed: int = 0
+) -> Fitted:
+    """The calibrator with a curve for each level that gains by one; `found` are its answers on the same rows."""
     curves: dict[int, Isotonic] = {}
-    said = calibrator.probabilities(logits) if len(truth) * logits.shape[1] <= MOST_NUMBERS else None
-    for level in range(taxonomy.depth):
-        confidence, right = _top(logits, truth, taxonomy, level, calibrator, said)
-        curve, trials[taxonomy.level_name(level)] = choose_curve(confidence, right, seed=seed)
+    tried = {"leaves": trials} if trials else {}
+    for one in found:
+        curve, tried[taxonomy.level_name(one.level)] = choose_curve(one.confidence, one.correct, seed=seed)
         if curve is not None:
-            curves[level] = curve
-    return Fitted(Calibrator(calibrator.temperature, calibrator.scale, calibrator.shift, curves), trials)
+            curves[one.level] = curve
+    return Fitted(Calibrator(calibrator.temperature, calibrator.scale, calibrator.shift, curves), tried)
 
 
 def choose_kind(logits: Floats, truth: Ints, *, seed: int = 0) -> tuple[bool, tuple[Trial, ...]]:
     """Is vector scaling worth its 2 C numbers?  Cross-validated in 5 folds; not tried with under 10 rows a class."""
-    rows = _sample(len(truth), logits.shape[1], seed)
-    if len(rows) < ROWS_PER_CLASS * logits.shape[1]:
+    if len(truth) < ROWS_PER_CLASS * logits.shape[1]:
         return False, ()
-    logits, truth = logits[rows], truth[rows]
     fold = np.random.default_rng(seed).permutation(len(truth)) % FOLDS
     plain, vector = np.empty(len(truth)), np.empty(len(truth))
     for number in range(FOLDS):
@@ -109,13 +119,6 @@ def fit_vector(logits: Floats, truth: Ints) -> Calibrator:
         values = new + (momentum - 1) / following * (new - previous)
         previous, momentum = new, following
     return Calibrator(temperature, np.maximum(previous[0], 0.05), previous[1])
-
-
-def refit(calibrator: Calibrator, logits: Floats, truth: Ints) -> Calibrator:
-    """The same kind of calibrator on other rows; its curves stay."""
-    rows = _sample(len(truth), logits.shape[1], seed=0)
-    found = fit_vector(logits[rows], truth[rows])
-    return Calibrator(found.temperature, found.scale, found.shift, calibrator.levels)
 
 
 def choose_curve(
@@ -171,24 +174,8 @@ def _binary_nll(confidence: Doubles, right: npt.NDArray[np.bool_]) -> Doubles:
 
 
 def _sample(rows: int, classes: int, seed: int) -> Ints:
-    """As many rows as vector scaling is fitted on, in their order."""
+    """As many rows as a calibrator is fitted on, in their order."""
     most = max(1, MOST_NUMBERS // classes)
     if rows <= most:
         return np.arange(rows)
     return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
-
-
-def _top(
-    logits: Floats, truth: Ints, taxonomy: Taxonomy, level: int, calibrator: Calibrator, said: Doubles | None
-) -> tuple[Doubles, npt.NDArray[np.bool_]]:
-    """Confidence float64 [N] of the best node at a level, and whether it is right; block by block where it is large."""
-    if said is not None:
-        nodes = taxonomy.level_probabilities(said, level)
-        return nodes.max(axis=1), nodes.argmax(axis=1) == taxonomy.ancestors[level][truth]
-    confidences, hits = [], []
-    for start in range(0, len(truth), 4096):
-        block = calibrator.probabilities(logits[start : start + 4096])
-        one, hit = _top(logits, truth[start : start + 4096], taxonomy, level, calibrator, block)
-        confidences.append(one)
-        hits.append(hit)
-    return np.concatenate(confidences), np.concatenate(hits)

@@ -13,8 +13,14 @@ from catalens.core.taxonomy import SEPARATOR
 if TYPE_CHECKING:
     from catalens.evaluate.report import CategoryCard
 
-ADVICE, TRUST = 12, 8  # rows that are shown
-URGENT = {"merge": "bad", "labels": "bad", "photos": "doubt", "swallowed": "doubt", "bold": "bad"}
+ADVICE, TRUST = 4, 8  # rows that are shown, of each kind of advice
+KINDS = {  # title and urgency, in the order of the page
+    "merge": ("What photos do not tell apart", "bad"),
+    "labels": ("Labels to look at", "bad"),
+    "bold": ("Where it is too sure of itself", "bad"),
+    "swallowed": ("Swallowed by a larger neighbour", "doubt"),
+    "photos": ("Too few photos to learn from", "doubt"),
+}
 
 
 def advice(found: Sequence[Mapping[str, Any]] | None) -> str:
@@ -22,9 +28,13 @@ def advice(found: Sequence[Mapping[str, Any]] | None) -> str:
         return ""
     if not found:
         return card("<p>Nothing stands out: no confusion is frequent enough to act on.</p>")
-    items = todo((URGENT.get(one["kind"], "doubt"), one["say"], one["why"]) for one in found[:ADVICE])
-    rest = f" {len(found) - ADVICE:,} more are in the JSON file." if len(found) > ADVICE else ""
-    return items + reading(f"What concerns most products of this part comes first.{rest}")
+    groups = []
+    for kind, (title, urgency) in KINDS.items():
+        own = [one for one in found if one["kind"] == kind]
+        rest = reading(f"{len(own) - ADVICE:,} more are in the JSON file.") if len(own) > ADVICE else ""
+        items = todo((urgency, one["say"], one["why"]) for one in own[:ADVICE])
+        groups.append(f"<h3>{title}</h3>{items}{rest}" if own else "")
+    return "".join(groups) + reading("In each list, what concerns most products of this part comes first.")
 
 
 def cards(shown: Sequence[CategoryCard], left_out: int) -> str:
@@ -35,8 +45,8 @@ def cards(shown: Sequence[CategoryCard], left_out: int) -> str:
         for title, members in groupby(shown, key=lambda one: one.group)
     ]
     words = (
-        "Green: filed by itself, and right. Amber: its best answer is right, but it is not sure enough, so a person "
-        "decides. Red: its best answer is wrong, with what it was taken for."
+        "Green: filed by itself in its own category. Amber: its best answer is right, but it is not sure enough to "
+        "file there. Red: its best answer is wrong, with what it was taken for."
     )
     rest = f" {left_out:,} more are left out: neither among the largest nor among the weakest."
     return "".join(groups) + reading(words + (rest if left_out else ""))
@@ -77,7 +87,7 @@ def _card(one: CategoryCard) -> str:
     figures = [f"recall {_or_dash(one.recall)} of {counted(one.products, 'product')}"]
     figures.append(f"precision {_or_dash(one.precision)}")
     if one.filed is not None:
-        figures.append(f"{percent(one.filed)} file themselves")
+        figures.append(f"{percent(one.filed)} file themselves here")
     if one.train is not None:
         figures.append(f"{one.train:,} in training")
     above = f'<p class="reading">{escape(SEPARATOR.join(one.path[:-1]))}</p>' if one.path[:-1] else ""

@@ -31,24 +31,42 @@ where a model is surest), or else at the likeliest.  Wrong confidences cost cove
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from catalens.core.calibrator import Calibrated
 from catalens.core.promise import LevelRule, Promise
 from catalens.core.taxonomy import Taxonomy
 from catalens.evaluate.binomial import allowed_errors, at_most, least_trials, lower_bound
 
 STEP = 1.03  # each threshold accepts at least 3 % more products than the one before
+Probabilities = npt.NDArray[np.floating] | Calibrated
 START_POWER, ON_TOP = 0.95, 0.25
-BLOCK = 4096
+BLOCK = 1 << 23  # probabilities at a time: nothing of the size of all of them is made
 ENOUGH = 3  # times the products that a promise needs, for a branch to get a rule of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The best node of each product at one level: its probability float64 [N], whether it is right bool [N], and the
+    node of the top level that it lies under, int64 [N]."""
+
+    level: int
+    confidence: npt.NDArray[np.float64]
+    correct: npt.NDArray[np.bool_]
+    branch: npt.NDArray[np.int64]
+
+    def of(self, rows: npt.NDArray[np.bool_]) -> Answers:
+        return Answers(self.level, self.confidence[rows], self.correct[rows], self.branch[rows])
 
 
 def fit(
     taxonomy: Taxonomy,
-    probabilities: npt.NDArray[np.floating],
+    probabilities: Probabilities,
     truth: npt.NDArray[np.integer],
     *,
     precision: float,
@@ -59,46 +77,52 @@ def fit(
 
     `by_branch`: promised in each branch of the top level, as far as the products allow.
     """
+    found = answers(taxonomy, probabilities, truth)
+    return fit_on(found, taxonomy, precision=precision, delta=delta, by_branch=by_branch)
+
+
+def fit_on(
+    answers_by_level: Sequence[Answers],
+    taxonomy: Taxonomy,
+    *,
+    precision: float,
+    delta: float = 0.05,
+    by_branch: bool = False,
+) -> Promise:
+    """The same from what `answers` gave, which serves for several promises."""
     if not 0 < precision < 1 or not 0 < delta < 1:
         raise ValueError(f"expected precision and delta between 0 and 1, got {precision} and {delta}")
-    left = np.ones(len(truth), dtype=bool)
+    left = np.ones(len(answers_by_level[0].correct), dtype=bool)
     rules = []
-    for level in reversed(range(taxonomy.depth)):
-        answers = _answers(taxonomy, probabilities, truth, level)
-        groups = _groups(taxonomy, answers.branch[left], precision, delta) if by_branch else [None]
-        share = delta / len(groups)
-        taken = np.zeros(len(truth), dtype=bool)
+    for found in sorted(answers_by_level, key=lambda one: -one.level):
+        groups = _groups(taxonomy, found.branch[left], precision, delta) if by_branch else [None]
         own = [group for group in groups if group is not None]
+        taken = np.zeros(len(left), dtype=bool)
         for group in groups:
-            here = left & (np.isin(answers.branch, own, invert=True) if group is None else answers.branch == group)
-            rule = _fit_level(level, answers.confidence[here], answers.correct[here], precision, share)
+            here = left & (np.isin(found.branch, own, invert=True) if group is None else found.branch == group)
+            rule = _fit_level(found.of(here), precision, delta / len(groups))
             if rule.threshold is not None:
-                taken |= here & (answers.confidence >= rule.threshold)
+                taken |= here & (found.confidence >= rule.threshold)
             rules.append(rule if group is None else replace(rule, branch=taxonomy.level_nodes[0][group]))
         left &= ~taken
     return Promise(precision, delta, tuple(rules))
 
 
-@dataclass(frozen=True, slots=True)
-class _Answers:
-    """The best node of a level for each product: its probability, whether it is right, the top node it lies under."""
-
-    confidence: npt.NDArray[np.float64]
-    correct: npt.NDArray[np.bool_]
-    branch: npt.NDArray[np.int64]
-
-
-def _answers(
-    taxonomy: Taxonomy, probabilities: npt.NDArray[np.floating], truth: npt.NDArray[np.integer], level: int
-) -> _Answers:
-    """A block of products at a time: nothing of the size of the probabilities is made."""
-    blocks = []
-    for start in range(0, max(1, len(truth)), BLOCK):
-        nodes = taxonomy.level_probabilities(probabilities[start : start + BLOCK], level)
-        best = nodes.argmax(axis=1)
-        true = taxonomy.ancestors[level][truth[start : start + BLOCK]]
-        blocks.append((nodes.max(axis=1, initial=0.0), best == true, taxonomy.branches(level)[best]))
-    return _Answers(*(np.concatenate(column) for column in zip(*blocks, strict=True)))
+def answers(taxonomy: Taxonomy, probabilities: Probabilities, truth: npt.NDArray[np.integer]) -> tuple[Answers, ...]:
+    """The best nodes of all levels, top first, a block of products at a time."""
+    levels = range(taxonomy.depth)
+    step = max(1, BLOCK // max(1, probabilities.shape[1]))
+    blocks: list[list[tuple[npt.NDArray[Any], ...]]] = [[] for _ in levels]
+    for start in range(0, max(1, len(truth)), step):
+        said = probabilities[start : start + step]
+        for level in levels:
+            nodes = taxonomy.level_probabilities(said, level)
+            best = nodes.argmax(axis=1)
+            right = best == taxonomy.ancestors[level][truth[start : start + step]]
+            blocks[level].append((nodes.max(axis=1, initial=0.0), right, taxonomy.branches(level)[best]))
+    return tuple(
+        Answers(level, *(np.concatenate(column) for column in zip(*blocks[level], strict=True))) for level in levels
+    )
 
 
 def _groups(taxonomy: Taxonomy, branch: npt.NDArray[np.int64], precision: float, delta: float) -> list[int | None]:
@@ -108,15 +132,9 @@ def _groups(taxonomy: Taxonomy, branch: npt.NDArray[np.int64], precision: float,
     return [*(int(one) for one in np.flatnonzero(counts >= enough)), None]
 
 
-def _fit_level(
-    level: int,
-    confidence: npt.NDArray[np.float64],
-    correct: npt.NDArray[np.bool_],
-    precision: float,
-    delta: float,
-) -> LevelRule:
-    order = np.argsort(-confidence, kind="stable")
-    confidence, correct = confidence[order], correct[order]
+def _fit_level(found: Answers, precision: float, delta: float) -> LevelRule:
+    order = np.argsort(-found.confidence, kind="stable")
+    confidence, correct = found.confidence[order], found.correct[order]
     errors = np.cumsum(~correct)
     accepted = 0
     for count in _sequence(confidence, precision, delta):
@@ -124,9 +142,9 @@ def _fit_level(
             break
         accepted = count
     if not accepted:
-        return LevelRule(level, None)
+        return LevelRule(found.level, None)
     right = accepted - int(errors[accepted - 1])
-    return LevelRule(level, float(confidence[accepted - 1]), accepted, right, lower_bound(right, accepted, delta))
+    return LevelRule(found.level, float(confidence[accepted - 1]), accepted, right, lower_bound(right, accepted, delta))
 
 
 def _sequence(confidence: npt.NDArray[np.float64], precision: float, delta: float) -> list[int]:

@@ -5,7 +5,7 @@ Values in, a file out: it reads no catalog, no bundle and no network.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,8 @@ class Confused:
 class CategoryCard:
     """One category: the names of its path, its figures (None: not known) and small photos of its products.
 
-    `filed` is the share of its products that file themselves; cards of one `group`, a title or "", stand together.
+    `filed` is the share of its products that file themselves in a leaf; cards of one `group`, a title or "", stand
+    together.
     """
 
     path: tuple[str, ...]
@@ -83,10 +84,15 @@ class ReportData:
     commands: tuple[str, ...] = ()
 
 
+def _risk(data: ReportData) -> Sequence[Mapping[str, float]] | None:
+    found: Sequence[Mapping[str, float]] | None = data.evaluation.get("risk_coverage")
+    return found
+
+
 # title, and what fills the section from the data: "" where there is nothing to show
 SECTIONS: tuple[tuple[str, Callable[[ReportData], str]], ...] = (
-    ("How much files itself", lambda data: sections.coverage(data.evaluation["coverage"])),
-    ("What it costs", lambda data: sections.cost(data.evaluation["coverage"], data.evaluation.get("risk_coverage"))),
+    ("How much files itself", lambda data: sections.coverage(data.evaluation["coverage"], _risk(data))),
+    ("What it costs", lambda data: sections.cost(data.evaluation["coverage"])),
     ("Better than before?", lambda data: versus_sections.versus(data.evaluation.get("against"), data.losses)),
     ("What to do about it", lambda data: category_sections.advice(data.evaluation.get("advice"))),
     ("What it takes for something else", lambda data: sections.confused(data.confused)),
@@ -117,7 +123,7 @@ def page(data: ReportData) -> str:
     return core_page.page(
         data.title,
         heading=sections.promise_sentence(data.evaluation),
-        lead=sections.tiles(data.evaluation),
+        lead=sections.depths(data.evaluation) + sections.tiles(data.evaluation),
         sections=((title, fill(data)) for title, fill in SECTIONS),
         footer=data.made_by,
     )

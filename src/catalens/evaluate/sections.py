@@ -17,16 +17,36 @@ HEADLINE = "0.98"  # the promise that the first sentence is about
 FEWEST = 5  # products in a bin that is drawn: fewer say nothing
 
 
+def headline(promises: Sequence[float]) -> int | None:
+    """The place of the promise that the first sentence is about: 98 %, else the highest; None where there are none."""
+    if not promises:
+        return None
+    return promises.index(float(HEADLINE)) if float(HEADLINE) in promises else promises.index(max(promises))
+
+
 def promise_sentence(evaluation: Mapping[str, Any]) -> str:
     """ "At 98 % promised precision, 71 % of listings file themselves." """
     coverage = evaluation["coverage"]
     if not coverage:
         return "This bundle makes no promise: nothing files itself."
-    key = HEADLINE if HEADLINE in coverage else max(coverage, key=float)
+    key = list(coverage)[headline([float(key) for key in coverage]) or 0]
     promised, filed = percent(float(key)), coverage[key]["filed"]
     if not filed:
         return f"At {promised} promised precision, no listing files itself."
     return f"At {promised} promised precision, {percent(filed)} of listings file themselves."
+
+
+def depths(evaluation: Mapping[str, Any]) -> str:
+    """How deep the listings of the first sentence are filed; nothing where there is one level only."""
+    coverage = evaluation["coverage"]
+    place = headline([float(key) for key in coverage])
+    if place is None:
+        return ""
+    promised = coverage[list(coverage)[place]]
+    if not promised["filed"] or len(promised["by_level"]) < 2:
+        return ""
+    parts = ", ".join(f"{share(level['filed'])} at {level['level']}" for level in promised["by_level"])
+    return reading(f"From the deepest level up: {parts}; {share(1 - promised['filed'])} wait for a person.")
 
 
 def tiles(evaluation: Mapping[str, Any]) -> str:
@@ -42,9 +62,10 @@ def tiles(evaluation: Mapping[str, Any]) -> str:
     return page.tiles(shown)
 
 
-def coverage(promises: Mapping[str, Any]) -> str:
+def coverage(promises: Mapping[str, Any], curve: Sequence[Mapping[str, float]] | None = None) -> str:
+    """What files itself at each promise, and how precise the surest answers would be by themselves."""
     if not promises:
-        return ""
+        return card(_risk(curve)) if curve else ""
     ordered = sorted((float(key), value) for key, value in promises.items())
     filed = Line("files itself", tuple((key, value["filed"]) for key, value in ordered), "a", dots=True)
     kept = [(key, value["precision"]) for key, value in ordered if value["precision"] is not None]
@@ -54,37 +75,33 @@ def coverage(promises: Mapping[str, Any]) -> str:
     )
     lines = (filed, Line("of that, right", tuple(kept), "b", dots=True), guide)
     picture = plot("Share filed and realised precision at each promise", x, percent_axis("share of products"), lines)
+    picture += reading(
+        "Blue is what files itself, at any level; the more is promised, the further up. Red must stay above the dashes."
+    )
+    return two(picture, _risk(curve)) if curve else card(picture)
+
+
+def cost(promises: Mapping[str, Any]) -> str:
+    """The promises as a table: how much is filed, at which level, and what is left to people."""
+    if not promises:
+        return ""
+    ordered = sorted((float(key), value) for key, value in promises.items())
     levels = [level["level"] for level in ordered[0][1]["by_level"]]
     rows = [
         [
             percent(key),
+            *(f"{value[name]:,.{digits}f}" for name, digits in (("reviews_per_1000", 0), ("errors_per_1000", 1))),
             share(value["filed"]),
             share(value["precision"]),
             *(share(level["filed"]) for level in value["by_level"]),
         ]
         for key, value in ordered
     ]
-    return two(
-        picture + reading("The blue line falls as more is promised; the red one must stay above the dashes."),
-        table(["promise", "filed", "right", *(f"at {level}" for level in levels)], rows)
-        + reading("A product that is not sure enough of its category is filed one level up, or waits for a person."),
+    head = ["promise", "reviews per 1,000", "wrong filings per 1,000", "filed", "of these right"]
+    return card(table([*head, *(f"at {level}" for level in levels)], rows)) + reading(
+        "Without the model a person files all 1,000 listings. Price a review and a wrong filing: the promise whose sum "
+        "is the smallest is the one to choose. What is not sure enough of its category is filed one level up, or waits."
     )
-
-
-def cost(promises: Mapping[str, Any], curve: Sequence[Mapping[str, float]] | None) -> str:
-    """What each promise costs, and how precise the answers are if only the surest are filed."""
-    rows = [
-        [percent(float(key)), f"{value['reviews_per_1000']:,.0f}", f"{value['errors_per_1000']:,.1f}"]
-        for key, value in sorted(promises.items(), key=lambda item: float(item[0]))
-        if "reviews_per_1000" in value
-    ]
-    if not rows and not curve:
-        return ""
-    costs = table(["promise", "reviews per 1,000 listings", "wrong filings per 1,000"], rows) + reading(
-        "Without the model a person files all 1,000. Price a review and a wrong filing: the promise whose sum is the "
-        "smallest is the one to choose."
-    )
-    return two(costs, _risk(curve)) if rows and curve else card(costs if rows else _risk(curve or ()))
 
 
 def _risk(curve: Sequence[Mapping[str, float]]) -> str:
@@ -95,12 +112,11 @@ def _risk(curve: Sequence[Mapping[str, float]]) -> str:
         Line("right of those filed", points, "a"),
         Line(percent(promised), ((0.0, promised), (1.0, promised)), "guide"),
     )
-    axes = percent_axis("the surest so many of all products are filed"), percent_axis("right", low)
+    axes = percent_axis("share filed, the surest first"), percent_axis("right", low)
     reach = max((filed for filed, precision in points if precision >= promised), default=0.0)
     return plot("Precision of the surest answers, at the deepest level", *axes, lines) + reading(
-        f"At the deepest level alone, on these products: the surest {percent(reach)} could be filed with "
-        f"{percent(promised)} right. What is promised is less, for it must hold on products not seen yet, and climbing "
-        "a level files the rest."
+        f"At the deepest level alone, the surest {percent(reach)} of these products are {percent(promised)} right. "
+        "What is promised there is less, for it must hold on products not seen yet."
     )
 
 

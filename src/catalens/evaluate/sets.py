@@ -32,10 +32,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from catalens.core.calibrator import Calibrated
 from catalens.core.errors import CatalogError
 from catalens.core.sets import Kind, SetRule, better_mass, blocks, standing
 
-Floats = npt.NDArray[np.floating]
+Floats = npt.NDArray[np.floating] | Calibrated
 Ints = npt.NDArray[np.integer]
 PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 FREE = (1, 2, 3, 5, 10)

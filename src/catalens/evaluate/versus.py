@@ -18,6 +18,8 @@ from catalens.core.taxonomy import Taxonomy
 from catalens.evaluate.chance import ALPHA, holm, mcnemar
 from catalens.evaluate.outcomes import Outcomes
 
+# of fewer changes even all in one direction may be chance, so a category with fewer is not tested (Tarone, 1990)
+CHANGES_LEAST = 6
 LISTED = 50  # products that were right and are wrong now
 Rows = npt.NDArray[np.int64]
 Change = Literal["better", "worse"]
@@ -37,7 +39,8 @@ class Side:
 class CategoryChange:
     """A category that both know: its products, shares right, how many changed, the test alone and among all (Holm).
 
-    `change` is None where the difference may well be chance.
+    All are the categories in which 6 products or more changed; with fewer, `p_holm` is 1.  `change` is None where the
+    difference may well be chance.
     """
 
     id: str
@@ -54,11 +57,16 @@ class CategoryChange:
 
 @dataclass(frozen=True, slots=True)
 class PromiseChange:
-    """Of the same products, the shares filed and of those the shares right; None: not promised, or nothing filed."""
+    """Of the same products, the shares filed at any level and in a leaf, and of all filed the shares right.
+
+    None: not promised, or nothing filed.
+    """
 
     promise: float
     filed_before: float | None
     filed_after: float | None
+    leaf_before: float | None
+    leaf_after: float | None
     precision_before: float | None
     precision_after: float | None
 
@@ -166,7 +174,9 @@ def _categories(
     products, old, new = (np.bincount(truth[mask], minlength=size) for mask in (was | True, was, now))
     won, lost = (np.bincount(truth[mask], minlength=size).tolist() for mask in (~was & now, was & ~now))
     there = np.flatnonzero(products).tolist()
-    p_values = [mcnemar(won[leaf], lost[leaf]) for leaf in there]
+    tested = [leaf for leaf in there if won[leaf] + lost[leaf] >= CHANGES_LEAST]
+    alone = {leaf: mcnemar(won[leaf], lost[leaf]) for leaf in there}
+    among = dict.fromkeys(there, 1.0) | dict(zip(tested, holm([alone[leaf] for leaf in tested]), strict=True))
     found = [
         CategoryChange(
             id=after.taxonomy.leaves[leaf],
@@ -176,11 +186,11 @@ def _categories(
             after=float(new[leaf] / products[leaf]),
             won=won[leaf],
             lost=lost[leaf],
-            p=p,
-            p_holm=adjusted,
-            change=None if adjusted >= ALPHA else "better" if won[leaf] > lost[leaf] else "worse",
+            p=alone[leaf],
+            p_holm=among[leaf],
+            change=None if among[leaf] >= ALPHA else "better" if won[leaf] > lost[leaf] else "worse",
         )
-        for leaf, p, adjusted in zip(there, p_values, holm(p_values), strict=True)
+        for leaf in there
     ]
     return tuple(sorted(found, key=lambda one: (one.p, -abs(one.won - one.lost), -one.products)))
 
@@ -188,20 +198,21 @@ def _categories(
 def _promises(before: Side, after: Side, old: Rows, new: Rows) -> tuple[PromiseChange, ...]:
     changes = []
     for promise in sorted({*before.promises, *after.promises}):
-        filed_before, precision_before = _filed(before, promise, old)
-        filed_after, precision_after = _filed(after, promise, new)
-        changes.append(PromiseChange(promise, filed_before, filed_after, precision_before, precision_after))
+        was, now = _filed(before, promise, old), _filed(after, promise, new)
+        changes.append(PromiseChange(promise, *(value for pair in zip(was, now, strict=True) for value in pair)))
     return tuple(changes)
 
 
-def _filed(side: Side, promise: float, rows: Rows) -> tuple[float | None, float | None]:
-    """Share filed and, of those, share right."""
+def _filed(side: Side, promise: float, rows: Rows) -> tuple[float | None, float | None, float | None]:
+    """Share filed, share filed in a leaf, and of all filed the share right."""
     if promise not in side.promises:
-        return None, None
-    place = side.promises.index(promise)
-    filed = side.outcomes.filed_level[place, rows] >= 0
-    right = side.outcomes.filed_right[place, rows][filed]
-    return float(filed.mean()), float(right.mean()) if len(right) else None
+        return None, None, None
+    place, outcomes = side.promises.index(promise), side.outcomes
+    level, right = outcomes.filed_level[place, rows], outcomes.filed_right[place, rows]
+    depth = np.array([side.taxonomy[leaf].level for leaf in side.taxonomy.leaves])[outcomes.top[rows, 0]]
+    filed = level >= 0
+    precision = float(right[filed].mean()) if filed.any() else None
+    return float(filed.mean()), float((filed & (level >= depth)).mean()), precision
 
 
 def _losses(after: Side, rows: Rows) -> tuple[Lost, ...]:

@@ -6,17 +6,18 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from catalens.core.page import Shown, card, counted, percent, photos, reading, share, table
+from catalens.core.page import Shown, card, counted, percent, photos, reading, share, table, two
 from catalens.core.plots import Axis, Line, percent_axis, plot
 from catalens.core.taxonomy import SEPARATOR
 
+NBSP = "\u00a0%"  # never at the start of a line
 ROWS, NAMED = 8, 10  # categories in the table, and ids that are spelt out
 
 
 def versus(found: Mapping[str, Any] | None, losses: Sequence[Shown]) -> str:
     if found is None:
         return ""
-    head = card(f"<p><b>{escape(found['sentence'])}</b></p><p class=soft>{escape(_who(found))}</p>")
+    head = card(f"<p><b>{escape(found['sentence'].replace(' %', NBSP))}</b></p><p class=soft>{escape(_who(found))}</p>")
     return head + _promises(found["promises"]) + _categories(found["categories"]) + _losses(found["lost"], losses)
 
 
@@ -37,28 +38,30 @@ def _promises(rows: Sequence[Mapping[str, Any]]) -> str:
         return ""
     promises = [row["promise"] for row in rows]
     x = Axis("precision promised", promises[0] - 0.005, promises[-1] + 0.005, tuple(promises), "{:.0%}")
-    lines = [
-        Line(name, tuple((row["promise"], row[key]) for row in rows if row[key] is not None), style, dots=True)
-        for name, key, style in (("before", "filed_before", "b dashed"), ("now", "filed_after", "a"))
+    pictures = [
+        plot(title, x, percent_axis(title), _lines(rows, what)) + reading(words)
+        for title, what, words in (
+            ("filed, at any level", "filed", "The higher line leaves less to people."),
+            ("filed in a leaf", "leaf", "The higher line says more of what it files; both must keep their promise."),
+        )
     ]
-    shares = [value for row in rows for value in (row["filed_before"], row["filed_after"]) if value is not None]
-    low = 0.8 if min(shares, default=0.0) > 0.8 else 0.0
-    picture = plot("Share filed at each promise, before and now", x, percent_axis("files itself", low), lines)
     cells = [
         [
             percent(row["promise"]),
-            *(share(row[f"{what}_{when}"]) for what in ("filed", "precision") for when in ("before", "after")),
+            *(share(row[f"{what}_{when}"]) for what in ("filed", "leaf", "precision") for when in ("before", "after")),
         ]
         for row in rows
     ]
-    return '<div class="two">' + (
-        card(picture + reading("The higher line leaves less to people; both must keep their promise, see beside."))
-        + card(
-            table(["promise", "filed before", "now", "of these right before", "now"], cells)
-            + reading("Of the same products. A dash: not promised by that bundle, or nothing filed.")
-        )
-        + "</div>"
-    )
+    head = ["promise", "filed before", "now", "in a leaf before", "now", "of all filed right before", "now"]
+    words = "Of the same products. A dash: not promised by that bundle, or nothing filed."
+    return two(*pictures) + card(table(head, cells)) + reading(words)
+
+
+def _lines(rows: Sequence[Mapping[str, Any]], what: str) -> list[Line]:
+    return [
+        Line(name, tuple((row["promise"], row[key]) for row in rows if row[key] is not None), style, dots=True)
+        for name, key, style in (("before", f"{what}_before", "b dashed"), ("now", f"{what}_after", "a"))
+    ]
 
 
 def _categories(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -75,18 +78,19 @@ def _categories(rows: Sequence[Mapping[str, Any]]) -> str:
             share(row["after"]),
             f"{row['won']:,}",
             f"{row['lost']:,}",
+            f"{row['p']:.3f}",
             f"{row['p_holm']:.3f}",
             _verdict(row["change"]),
         ]
         for row in shown
     ]
-    head = ["category", "products", "recall before", "now", "came right", "went wrong", "p (all together)", ""]
+    head = ["category", "products", "recall before", "now", "came right", "went wrong", "p alone", "p of all", ""]
     better, worse = (sum(row["change"] == change for row in sure) for change in ("better", "worse"))
     words = (
         f"{counted(better, 'category')} better and {worse:,} worse beyond chance, "
-        f"of {len(rows):,}; the others shown moved most, but that may be chance."
+        f"of {len(rows):,}; what else is shown moved most, but among so many categories some move by chance alone."
     )
-    return "<h3>By category</h3>" + card(table(head, cells, words=(0, 7))) + reading(words)
+    return "<h3>By category</h3>" + card(table(head, cells, words=(0, 8))) + reading(words)
 
 
 def _verdict(change: str | None) -> str:

@@ -28,8 +28,8 @@ def sets(figures: Mapping[str, Any] | None) -> str:
     if worst is not None:
         shown.append((share(worst), "in the category where it is lowest, of those with 20 products or more"))
     return tiles(shown) + reading(
-        "Where nothing is filed, a person picks from this set: the smaller it is, the quicker; the promise is about the "
-        "mean of all products, not about each category."
+        "Where nothing is filed, a person picks from this set: the smaller, the quicker. The promise is about the mean "
+        "of all products, not about each category."
     )
 
 
@@ -61,40 +61,29 @@ def robustness(found: Mapping[str, Any] | None) -> str:
     picture = plot("Accuracy on worse photos", x, percent_axis("best answer right"), lines)
     cells = [[escape(name), *(share(tops.get((name, s))) for s in severities)] for name in names]
     tables = table(["what happens to the photo", *(f"severity {s}" for s in severities)], cells)
-    words = (
-        f"{found['sentence']} Measured on {counted(found['products'], 'product')}, one photo each; 0 is as it came in."
-    )
+    words = f"{found['sentence'].split('. ')[0]}, measured on {counted(found['products'], 'product')}, one photo each."
     return (
         two(picture + reading("The steeper a line falls, the more that trouble in uploads costs."), tables)
-        + reading(words)
-        + _promises(found["conditions"])
+        + reading(words.replace(" %", "\u00a0%"))
+        + _promises(clean["promises"], names, found["broken"])
     )
 
 
-def _promises(conditions: Sequence[Mapping[str, Any]]) -> str:
-    """At each promise, the worst that a corruption does to it at its middle severity, or where it breaks."""
-    broken = [
-        (one, each)
-        for one in conditions
-        for each in one["promises"]
-        if not each["kept"] and each["precision"] is not None
-    ]
-    if not broken:
+def _promises(promises: Sequence[Mapping[str, Any]], names: Sequence[str], broken: Sequence[Mapping[str, Any]]) -> str:
+    """From which severity on each promise breaks, by what happens to the photo."""
+    if not promises:
         return ""
-    rows = [
-        [
-            escape(one["corruption"]),
-            str(one["severity"]),
-            percent(each["promise"]),
-            share(each["filed"]),
-            share(each["precision"]),
-        ]
-        for one, each in sorted(broken, key=lambda pair: (pair[1]["precision"], -pair[1]["promise"]))[:8]
-    ]
-    head = ["what happens to the photo", "severity", "promise", "filed", "of these right"]
-    rest = f" {len(broken) - 8:,} more are in the JSON file." if len(broken) > 8 else ""
-    return card(table(head, rows)) + reading(
-        f"Promises that do not hold on such photos, the worst first: retouch or refuse those.{rest}"
+    first = {(one["corruption"], one["promise"]): one["severity"] for one in broken}
+    kept = '<span class="right">holds</span>'
+
+    def cell(name: str, promise: float) -> str:
+        found = first.get((name, promise))
+        return kept if found is None else f'<span class="wrong">breaks at {found}</span>'
+
+    made = sorted(one["promise"] for one in promises)
+    rows = [[escape(name), *(cell(name, promise) for promise in made)] for name in names]
+    return card(table(["what happens to the photo", *map(percent, made)], rows)) + reading(
+        "The severity from which a promise is broken, beyond chance: refuse photos worse than that, or ask for others."
     )
 
 
@@ -131,7 +120,7 @@ def _outcomes(found: Mapping[str, Any]) -> str:
 
 
 def _open_world_words(rule: Mapping[str, Any]) -> str:
-    words = "AUROC is the chance that a product scores higher than a stranger: 100 in 100 is 1, a coin 0.5."
+    words = "AUROC is the chance that a product scores higher than a stranger: 1 is always, 0.5 no better than a coin."
     if not rule.get("strangers"):
         words += " No strangers were supplied when it was made, so how well it tells them is not known."
     if rule.get("unknown") == "masked":

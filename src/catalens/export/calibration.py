@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator
 
-from catalens.core.calibrator import Calibrator
+from catalens.core.calibrator import Calibrated, Calibrator
 from catalens.core.catalog import Catalog
 from catalens.core.config import Settings
 from catalens.core.errors import CatalogError
@@ -26,6 +26,7 @@ from catalens.core.taxonomy import Taxonomy
 from catalens.evaluate import calibrate, calibrators, promise, sets
 from catalens.evaluate.calibrators import Trial
 from catalens.evaluate.openworld import Fitted, Outputs
+from catalens.evaluate.promise import Answers
 from catalens.export.openworld import fit, make_bank, outputs, strangers_in
 from catalens.predict.catalog import score
 from catalens.predict.session import Session
@@ -33,6 +34,7 @@ from catalens.predict.session import Session
 FALLBACK = "val"
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Logits = npt.NDArray[np.floating]
 
 
 class CalibrationSettings(Settings):
@@ -99,7 +101,7 @@ class Calibration:
     sets: SetRule | None = field(default=None, repr=False)
     open_world: OpenWorld | None = field(default=None, repr=False)
     strangers: Mapping[str, Any] | None = field(default=None, repr=False)
-    said: Doubles = field(default_factory=lambda: np.zeros((0, 0)), repr=False)
+    said: Calibrated = field(default_factory=lambda: Calibrated(Calibrator(), np.zeros((0, 0))), repr=False)
     true: Ints = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
 
     def write(self, folder: Path) -> None:
@@ -121,13 +123,13 @@ class Calibration:
 class Products:
     """P labelled products as a graph sees them.
 
-    `logits` float64 [P, C], `embeddings` float32 [P, D], `truth` int64 [P] leaf indices.  `images` photos were read,
+    `logits` float [P, C], `embeddings` float32 [P, D], `truth` int64 [P] leaf indices.  `images` photos were read,
     `unreadable` not.  `outside` more products have no category that the model knows; `unknown` are those of them that
     have a category.
     """
 
     ids: tuple[str, ...]
-    logits: Doubles
+    logits: Logits
     embeddings: Floats
     truth: Ints
     unknown: Outputs
@@ -156,7 +158,7 @@ def labelled(
     named = np.array([catalog.categories[product] is not None for product in ids], dtype=bool)
     return Products(
         ids=tuple(product for product, here in zip(ids, known, strict=True) if here),
-        logits=np.asarray(said.logits[known], dtype=np.float64),
+        logits=said.logits if known.all() else said.logits[known],
         embeddings=said.embeddings[known],
         truth=truth[known],
         unknown=Outputs(said.logits[~known & named], said.embeddings[~known & named]),
@@ -187,20 +189,19 @@ def calibrate_on(
     fusion = fusion or Fusion()
     products = labelled(session, catalog, taxonomy, part=used, fusion=fusion, progress=progress)
     logits, truth = products.logits, products.truth
-    calibrated = calibrators.fit(logits, truth, taxonomy, vector=settings.calibrator == "auto")
-    calibrator, behind = calibrated.calibrator, np.ones(len(truth), dtype=bool)
+    calibrator, trials = calibrators.fit_leaves(logits, truth, vector=settings.calibrator == "auto")
+    behind = np.ones(len(truth), dtype=bool)
     if calibrator.kind == "vector":  # two numbers a class know these labels too well for promises on the same products
         behind = _half(products.ids)
-        calibrator = calibrators.refit(calibrated.calibrator, logits[~behind], truth[~behind])
-    probabilities = calibrator.probabilities(logits)
+        calibrator = calibrators.fit_leaves(logits[~behind], truth[~behind])[0]
     world = _open_world(session, catalog, taxonomy, products, settings, fusion, known, progress)
     rule = world.open_world if isinstance(world, Fitted) else world
-    strange = (
-        np.array([verdict is not None for verdict in rule.verdicts(logits, products.embeddings)]) if rule else None
-    )
-    if strange is not None:  # they are never filed, so the promise is one about the others
-        behind &= ~strange
-    said, true = probabilities[behind], truth[behind]
+    if rule is not None:  # strangers are never filed, so the promise is one about the others
+        behind &= np.array([verdict is None for verdict in rule.verdicts(logits, products.embeddings)], dtype=bool)
+    found = promise.answers(taxonomy, Calibrated(calibrator, logits), truth)
+    calibrated = calibrators.with_curves(calibrator, trials, found, taxonomy)
+    calibrator = calibrated.calibrator
+    said, true = Calibrated(calibrator, logits[behind]), truth[behind]
     return Calibration(
         catalog=catalog.info.name,
         catalog_digest=catalog.digest,
@@ -210,16 +211,16 @@ def calibrate_on(
         images=products.images,
         outside=products.outside,
         unreadable=products.unreadable,
-        top1=float((probabilities.argmax(axis=1) == truth).mean()),
+        top1=float(found[-1].correct.mean()),
         temperature=calibrator.temperature,
         kind=calibrator.kind,
         curves=tuple(taxonomy.level_name(level) for level in sorted(calibrator.levels)),
         tried=calibrated.trials,
         before=_fit(logits, truth, Calibrator(), taxonomy),
-        after=_fit(logits, truth, calibrator, taxonomy),
+        after=_fit(logits, truth, calibrator, taxonomy, found[-1]),
         note=note,
         calibrator=calibrator,
-        promises=promises_on(taxonomy, said, true, settings),
+        promises=promises_on(taxonomy, [one.of(behind) for one in found], settings),
         sets=sets_on(taxonomy, said, true, settings),
         open_world=rule,
         strangers=world.to_json() if isinstance(world, Fitted) else None,
@@ -253,24 +254,17 @@ def _open_world(
     return fit(bank, outputs_of, products.truth, products.unknown, strangers, keep=settings.keep)
 
 
-def promises_on(
-    taxonomy: Taxonomy, probabilities: Doubles, truth: Ints, settings: CalibrationSettings
-) -> tuple[Promise, ...]:
-    """float64 [P, C] calibrated, int64 [P] -> the promises that are asked for, the least first."""
+def promises_on(taxonomy: Taxonomy, found: Sequence[Answers], settings: CalibrationSettings) -> tuple[Promise, ...]:
+    """What `promise.answers` gave -> the promises that are asked for, the least first."""
     return tuple(
-        promise.fit(
-            taxonomy,
-            probabilities,
-            truth,
-            precision=precision,
-            delta=settings.delta,
-            by_branch=settings.by_branch,
-        )
-        for precision in sorted(settings.promises)
+        promise.fit_on(found, taxonomy, precision=one, delta=settings.delta, by_branch=settings.by_branch)
+        for one in sorted(settings.promises)
     )
 
 
-def sets_on(taxonomy: Taxonomy, probabilities: Doubles, truth: Ints, settings: CalibrationSettings) -> SetRule | None:
+def sets_on(
+    taxonomy: Taxonomy, probabilities: Doubles | Calibrated, truth: Ints, settings: CalibrationSettings
+) -> SetRule | None:
     """The rule of the suggestions; None where none are asked for."""
     if not settings.sets:
         return None
@@ -323,8 +317,13 @@ def _choose(catalog: Catalog, part: str) -> tuple[str, str]:
     )
 
 
-def _fit(logits: Doubles, truth: Ints, calibrator: Calibrator, taxonomy: Taxonomy) -> Fit:
-    probabilities = calibrator.probabilities(logits)
-    right = probabilities.argmax(axis=1) == truth
-    confidence = calibrator.confidence(taxonomy.depth - 1, probabilities.max(axis=1))
-    return Fit(nll=calibrate.nll(calibrator.logits(logits), truth), ece=calibrate.ece(confidence, right))
+def _fit(logits: Logits, truth: Ints, calibrator: Calibrator, taxonomy: Taxonomy, found: Answers | None = None) -> Fit:
+    """How well the calibrator's probabilities fit; `found` are its answers at the leaves, if they are known."""
+    said = Calibrated(calibrator, logits)
+    leaves = found or promise.answers(taxonomy, said, truth)[-1]
+    nll, step = 0.0, max(1, promise.BLOCK // logits.shape[1])
+    for start in range(0, len(truth), step):
+        rows = slice(start, start + step)
+        nll += float(calibrate.row_nll(calibrator.logits(logits[rows]), truth[rows]).sum())
+    confidence = calibrator.confidence(taxonomy.depth - 1, leaves.confidence)
+    return Fit(nll=nll / len(truth), ece=calibrate.ece(confidence, leaves.correct))

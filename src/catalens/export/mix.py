@@ -13,7 +13,7 @@ from catalens.core.fusion import Fusion
 from catalens.core.progress import Progress, silent
 from catalens.core.rules import Rules
 from catalens.core.taxonomy import Taxonomy
-from catalens.evaluate import prior
+from catalens.evaluate import prior, promise
 from catalens.evaluate.prior_figures import before_after
 from catalens.export.calibration import Calibration, CalibrationSettings, promises_on, sets_on
 from catalens.export.openworld import outputs
@@ -41,26 +41,27 @@ def mix_of(
     changes nothing and the promises stay.  Raises CatalogError where there is no product to look at.
     """
     scores, _ = score(session, catalog, part=part, progress=progress)
-    ids, said = outputs(scores, fusion)
+    ids, answers = outputs(scores, fusion)
     rules = Rules(calibration.calibrator, open_world=calibration.open_world)
-    ours = np.flatnonzero(rules.strange(said.logits, said.embeddings) == 0)
+    ours = np.flatnonzero(rules.strange(answers.logits, answers.embeddings) == 0)
     if not len(ours):
         raise CatalogError("has no product that the model takes for one of its shop", source=str(catalog.path))
-    probabilities = rules.probabilities(said.logits[ours])
-    reference = prior.Reference.of(calibration.said, calibration.true, confusion=method == "bbse")
+    probabilities = rules.probabilities(answers.logits[ours])
+    said = calibration.said[:]
+    reference = prior.Reference.of(said, calibration.true, confusion=method == "bbse")
     found = prior.estimate(probabilities, reference, method=method, seed=SEED)
     rows = np.arange(len(calibration.true))
     if found.significant:
         rows = prior.thin(calibration.true, reference.trained, found.shares, seed=SEED)
-    corrected = np.asarray(found.shift.apply(calibration.said[rows]), dtype=np.float64)
-    promises = promises_on(taxonomy, corrected, calibration.true[rows], settings)
+    corrected = np.asarray(found.shift.apply(said[rows]), dtype=np.float64)
+    promises = promises_on(taxonomy, promise.answers(taxonomy, corrected, calibration.true[rows]), settings)
     sets = sets_on(taxonomy, corrected, calibration.true[rows], settings) if len(rows) else None
     estimate = found.to_json(taxonomy.leaves)
     return {
         "catalog": catalog.info.name,
         "catalog_digest": catalog.digest,
         "shift": estimate.pop("shift"),
-        "promises": [promise.to_json() for promise in promises],
+        "promises": [one.to_json() for one in promises],
         "promised_on": len(rows),
         "sets": sets and sets.to_json(),
         "estimate": estimate,

@@ -15,7 +15,7 @@ from PIL import Image
 from catalens.core.errors import ImageError
 from catalens.core.page import Shown
 from catalens.core.plots import Axis, Line, percent_axis, plot, value_axis
-from catalens.evaluate.report import Confused, Epoch, ReportData, page, write
+from catalens.evaluate.report import CategoryCard, Confused, Epoch, ReportData, page, write
 
 VOID = {"meta", "img", "br", "line", "polyline"}
 
@@ -28,7 +28,9 @@ def photo(colour: str = "red") -> bytes:
 
 def promise(filed: float, precision: float | None) -> dict[str, Any]:
     level = {"level": "kind", "filed": filed, "precision": precision, "threshold": 0.8}
-    return {"filed": filed, "precision": precision, "by_level": [level]}
+    wrong = 1000 * filed * (1 - (precision or 1.0))
+    costs = {"reviews_per_1000": 1000 * (1 - filed), "errors_per_1000": wrong}
+    return {"filed": filed, "precision": precision, "by_level": [level], **costs}
 
 
 def evaluation(**changes: Any) -> dict[str, Any]:
@@ -44,15 +46,68 @@ def evaluation(**changes: Any) -> dict[str, Any]:
     } | changes  # fmt: skip
 
 
+MEASURES = [{"scorer": "msp", "auroc": 0.9, "fpr95": 0.4}, {"scorer": "knn", "auroc": 0.975, "fpr95": 0.1}]
+CHOICE = {"scorer": "knn", "products": 200, "strangers": 80, "measures": MEASURES}
+RULE = {"far": {"scorer": "knn", "threshold": 0.5}, "near": {"scorer": "msp", "threshold": 0.25}, "bank": True,
+        "strangers": 160, "unknown": "masked"}  # fmt: skip
+OUTCOME = {"count": 200, "far": 0.01, "near": 0.01, "known": 0.98}
+OPEN_WORLD = {"rule": RULE, "keep": 0.98, "far": CHOICE, "near": CHOICE, "products": OUTCOME, "strangers": None}
+KEPT = {"promise": 0.98, "filed": 0.7, "precision": 0.99, "p_value": 0.5, "kept": True}
+ROBUSTNESS = {
+    "products": 60, "seed": 0, "sentence": "On clean photos 94.0 % of answers are right. Promises broken: 98 %.",
+    "conditions": [
+        {"corruption": "clean", "severity": 0, "top1": 0.94, "ece": 0.02, "promises": [KEPT]},
+        {"corruption": "blur", "severity": 1, "top1": 0.9, "ece": 0.02, "promises": [KEPT]},
+        {"corruption": "blur", "severity": 3, "top1": 0.5, "ece": 0.2, "promises": [KEPT | {"kept": False}]},
+        {"corruption": "dark", "severity": 1, "top1": 0.93, "ece": 0.02, "promises": [KEPT]},
+    ],
+    "broken": [{"promise": 0.98, "corruption": "blur", "severity": 3}],
+}  # fmt: skip
+CHANGE = {"id": "cap", "path": ["Fashion", "Cap"], "products": 30, "before": 0.9, "after": 0.6, "won": 0, "lost": 9,
+          "p": 0.004, "p_holm": 0.008, "change": "worse"}  # fmt: skip
+AGAINST = {
+    "before": "old@1", "after": "new@2", "products": 221, "only_before": 0, "only_after": 4, "won": 5, "lost": 9,
+    "sentence": "Of 221 products <both> know, 90.0 % were right.", "new": ["hat"], "gone": [],
+    "categories": [CHANGE, CHANGE | {"id": "mug", "path": ["Mug"], "won": 3, "lost": 2, "change": None}],
+    "promises": [
+        {"promise": 0.95, "filed_before": 0.8, "filed_after": 0.9, "leaf_before": 0.5, "leaf_after": 0.625,
+         "precision_before": 0.96, "precision_after": 0.97},
+        {"promise": 0.98, "filed_before": None, "filed_after": 0.7, "leaf_before": None, "leaf_after": 0.6,
+         "precision_before": None, "precision_after": 0.99},
+    ],
+}  # fmt: skip
+ADVICE = {"kind": "merge", "category": "mug", "other": "cup", "say": "Merge <Mug> and Cup.", "why": "4 of 9, `run it`.",
+          "products": 4, "examples": []}  # fmt: skip
+TRUST = {"id": "mug", "path": ["Kitchen", "Mug"], "answers": 40, "right": 20, "stated": 0.9, "precision": 0.5, "z": 4.2,
+         "p": 1e-6, "p_holm": 2e-6, "over_confident": True}  # fmt: skip
+SETS = {"products": 221, "coverage": 0.953, "mean_size": 1.7, "median_size": 1.0, "singles": 0.66, "worst_class": None,
+        "class_gap": None, "promised": 0.95, "kind": "raps"}  # fmt: skip
+MORE = {
+    "advice": [ADVICE], "category_trust": [TRUST], "sets": SETS, "against": AGAINST,
+    "risk_coverage": [
+        {"filed": 0.4, "precision": 1.0, "confidence": 0.99}, {"filed": 0.6, "precision": 0.985, "confidence": 0.9},
+        {"filed": 1.0, "precision": 0.94, "confidence": 0.2},
+    ],
+}  # fmt: skip
+
+
 def full() -> ReportData:
     return ReportData(
         title="Shop <1>",
         made_by="catalens & co",
-        evaluation=evaluation(),
+        evaluation=evaluation(**MORE),
         epochs=tuple(Epoch(number, 3.0 / number, 3.2 / number, 0.1 * number, 0.09 * number) for number in range(1, 9)),
         confused=(Confused(photo(), photo("blue"), "Mug", "Teacup", 3),),
-        best=(Shown(photo(), "Sofa", ("recall 100 %",)),),
-        worst=(Shown(photo(), "Vase", ("recall 50 %",)),),
+        cards=(
+            CategoryCard(
+                ("Home", "Sofa"), 9, 1.0, 0.9, 0.5, 40, (Shown(photo(), "99 % sure", (), "right"),), "Weakest"
+            ),
+            CategoryCard(("Home", "Vase"), 1, None, None, None, None, (Shown(photo(), "Mug", (), "wrong"),), "Largest"),
+        ),
+        cards_left_out=3,
+        losses=(Shown(photo(), "Cap", ("taken for Hat",)),),
+        open_world=OPEN_WORLD,
+        robustness=ROBUSTNESS,
         examples=(Shown(photo(), "Mug", ("Filed under <Mug>.",), "right"), Shown(photo(), "Cap", ("No.",), "wrong")),
         query=Shown(photo(), "Asked with"),
         neighbours=tuple(Shown(photo(), f"Neighbour {k}", (f"cosine 0.9{k}",)) for k in range(5)),
@@ -109,6 +164,15 @@ def test_the_promise_in_other_words(coverage: dict[str, Any], sentence: str) -> 
     assert f"<h1>{sentence}</h1>" in plain(page(ReportData("t", "m", evaluation(coverage=coverage))))
 
 
+def test_how_deep_is_said_where_there_are_levels() -> None:
+    two = promise(0.9, 0.99) | {"by_level": [{"level": "kind", "filed": 0.2}, {"level": "family", "filed": 0.7}]}
+    for level in two["by_level"]:
+        level |= {"precision": 1.0, "threshold": 0.5}
+    text = plain(page(ReportData("t", "m", evaluation(coverage={"0.98": two}))))
+    assert "From the deepest level up: 20.0 % at kind, 70.0 % at family; 10.0 % wait for a person." in text
+    assert "From the deepest" not in page(full())
+
+
 def test_it_is_one_file_that_asks_nothing_of_anybody() -> None:
     text = page(full())
     assert "<script" not in text
@@ -124,7 +188,7 @@ def test_tags_nest_and_every_photo_is_there() -> None:
     parser = Balance()
     parser.feed(page(full()))
     assert parser.open == []
-    assert parser.images == 2 + 1 + 1 + 2 + 6 + 1
+    assert parser.images == 2 + 2 + 1 + 2 + 6 + 1
 
 
 def test_values_are_escaped() -> None:
@@ -134,9 +198,52 @@ def test_values_are_escaped() -> None:
     assert "catalens &amp; co" in text
 
 
+def part(title: str) -> str:
+    """The text of one section of the full page, without tags."""
+    found = next(section for section in page(full()).split("<section>") if f"<h2>{title}</h2>" in section)
+    return plain(re.sub(r"<[^>]+>", " ", found))
+
+
+@pytest.mark.parametrize(
+    ("title", "words"),
+    [
+        ("How much files itself", ["the surest 60 % of these products are 98 % right"]),
+        ("What it costs", ["reviews per 1,000", " 290 ", " 7.1 ", " 48.5 "]),
+        ("Better than before?", ["4 products could be measured with one of the two only", "New categories: hat.",
+                                 "0.008", "worse", "chance", "62.5 %",
+                                 "0 categories better and 1 worse beyond chance, of 2", "9 products went wrong"]),
+        ("What to do about it", ["Merge &lt;Mug&gt; and Cup.", "run it"]),
+        ("Category by category", ["Weakest", "Largest", "recall 100 % of 9 products · precision 90 %",
+                                  "50 % file themselves here · 40 in training", "recall – of 1 product · precision –",
+                                  "3 more are left out"]),
+        ("In each category, too?", ["Of 1 category with 20 answers or more, 1 is over-confident", "+4.2", "&lt; 0.001",
+                                    "90.0 % 50.0 %"]),
+        ("What it suggests where it does not file", ["95.3 %", "promised: 95 %", "1.7", "66.0 %"]),
+        ("What the shop does not sell", ["knn (used)", "0.975", "at or below 0.25", "80 strangers", "imitated"]),
+        ("Photos worse than the catalog&#x27;s", ["breaks at 3", "holds", "50.0 %", "60 products", "94.0 %"]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_a_section_says_its_figures(title: str, words: list[str]) -> None:
+    text = re.sub(r" +", " ", part(title))
+    for word in words:
+        assert word in text
+
+
+def test_a_rule_without_its_tables_is_shown_by_its_limits() -> None:
+    text = plain(page(ReportData("t", "m", evaluation(), open_world=RULE | {"strangers": 0})))
+    assert "knn at or below 0.5" in text
+    assert "No strangers were supplied" in text
+
+
+def test_nothing_to_advise_is_said() -> None:
+    assert "Nothing stands out" in page(ReportData("t", "m", evaluation(advice=[])))
+
+
 def test_empty_parts_are_left_out() -> None:
     text = page(ReportData("t", "m", evaluation(reliability=None)))
-    for absent in ("How it learnt", "Strangers", "set aside", "look alike", "believed", "<img"):
+    absents = ["How it learnt", "Strangers", "set aside", "look alike", "believed", "<img", "Better than", "What to do"]
+    for absent in [*absents, "In each category", "suggests", "does not sell", "worse than"]:
         assert absent not in text
     assert "Level by level" in text
 
@@ -153,7 +260,7 @@ def test_thumbnails_are_small(tmp_path: Path) -> None:
 
 def test_a_photo_that_does_not_decode_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="Mug"):
-        write(tmp_path / "report.html", ReportData("t", "m", evaluation(), best=(Shown(b"no photo", "Mug"),)))
+        write(tmp_path / "report.html", ReportData("t", "m", evaluation(), examples=(Shown(b"no photo", "Mug"),)))
     assert list(tmp_path.iterdir()) == []
 
 
