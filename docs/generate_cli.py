@@ -31,6 +31,7 @@ SETTINGS = {
     "compare": "catalens.compare.settings:CompareSettings",
     "export": "catalens.export.run:ExportSettings",
     "evaluate": "catalens.evaluate:EvaluateSettings",
+    "calibrate": "catalens.export.recalibrate:RecalibrateSettings",
     "predict": "catalens.predict.predictor:PredictSettings",
     "serve": "catalens.serve.settings:ServeSettings",
 }

@@ -27,7 +27,7 @@ def advice(found: Sequence[Mapping[str, Any]] | None) -> str:
     if found is None:
         return ""
     if not found:
-        return card("<p>Nothing stands out: no confusion is frequent enough to act on.</p>")
+        return card("<p>Nothing stands out: no single confusion is frequent enough to act on.</p>")
     groups = []
     for kind, (title, urgency) in KINDS.items():
         own = [one for one in found if one["kind"] == kind]

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from catalens.core.progress import Progress, silent
 from catalens.core.promise import Promise
+from catalens.core.rules import Rules
 from catalens.core.taxonomy import Taxonomy
 from catalens.evaluate.binomial import at_most
 from catalens.evaluate.calibrate import ece
@@ -140,8 +141,7 @@ def measure(
     run: Run,
     squares: npt.NDArray[np.uint8],
     truth: npt.NDArray[np.integer],
-    probabilities_of: Callable[[Floats], Floats],
-    promises: Sequence[Promise],
+    rules: Rules,
     taxonomy: Taxonomy,
     *,
     corruptions: Sequence[str] = tuple(CORRUPTIONS),
@@ -153,8 +153,8 @@ def measure(
 ) -> Robustness:
     """Run the model on photos, clean and under each corruption at each severity.
 
-    `run` maps uint8 [B, S, S, 3] to (logits [B, C], ...); `squares` is uint8 [N, S, S, 3], one photo a product, and may
-    be memory-mapped; `truth` int [N] leaf indices; `probabilities_of` maps logits to calibrated [B, C].
+    `run` maps uint8 [B, S, S, 3] to (logits [B, C], embeddings [B, D], ...); `squares` is uint8 [N, S, S, 3], one photo
+    a product, and may be memory-mapped; `truth` int [N] leaf indices; `rules` are the bundle's.
     Raises ValueError where these do not fit, or before anything is run where there is no such corruption or severity.
     """
     if squares.ndim != 4 or len(squares) != len(truth) or not len(truth):
@@ -172,26 +172,29 @@ def measure(
             if severity:
                 photos = corrupt(photos, name, severity, seed=seed, numbers=range(start, start + len(photos)))
             here = labels[start : start + len(photos)]
-            parts.append(_outcomes(probabilities_of(run(photos)[0]), here, promises, taxonomy))
+            logits, embeddings = run(photos)[:2]
+            parts.append(_outcomes(logits, embeddings, here, rules, taxonomy))
             progress(
                 place * len(labels) + start + len(photos),
                 len(todo) * len(labels),
                 name if not severity else f"{name} {severity}",
             )
         confidence, correct, filed, right = (np.concatenate(column, axis=-1) for column in zip(*parts, strict=True))
-        kept = tuple(_promise(promise, filed[row], right[row], alpha) for row, promise in enumerate(promises))
+        kept = tuple(_promise(promise, filed[row], right[row], alpha) for row, promise in enumerate(rules.promises))
         conditions.append(Condition(name, severity, float(correct.mean()), ece(confidence, correct), kept))
     return Robustness(len(labels), seed, tuple(conditions))
 
 
 def _outcomes(
-    probabilities: Floats, truth: npt.NDArray[np.int64], promises: Sequence[Promise], taxonomy: Taxonomy
+    logits: Floats, embeddings: Floats, truth: npt.NDArray[np.int64], rules: Rules, taxonomy: Taxonomy
 ) -> tuple[npt.NDArray[Any], ...]:
     """Of a batch: confidence float [B], correct bool [B], and bool [promises, B]: filed, and filed right."""
-    choices = [promise.choose(taxonomy, probabilities) for promise in promises]
+    probabilities = rules.probabilities(logits)
+    strange = rules.strange(logits, embeddings) > 0
+    choices = [rules.choose(promise, taxonomy, probabilities, strange) for promise in rules.promises]
     empty = np.zeros((0, len(truth)), dtype=bool)
     return (
-        probabilities.max(axis=1),
+        rules.calibrator.confidence(taxonomy.depth - 1, probabilities.max(axis=1)),
         probabilities.argmax(axis=1) == truth,
         np.array([choice.filed for choice in choices] or empty, dtype=bool),
         np.array([judge(taxonomy, choice, truth) for choice in choices] or empty, dtype=bool),

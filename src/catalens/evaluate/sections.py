@@ -114,10 +114,13 @@ def _risk(curve: Sequence[Mapping[str, float]]) -> str:
     )
     axes = percent_axis("share filed, the surest first"), percent_axis("right", low)
     reach = max((filed for filed, precision in points if precision >= promised), default=0.0)
-    return plot("Precision of the surest answers, at the deepest level", *axes, lines) + reading(
+    words = (
         f"At the deepest level alone, the surest {percent(reach)} of these products are {percent(promised)} right. "
         "What is promised there is less, for it must hold on products not seen yet."
+        if reach
+        else f"At the deepest level alone, not even the surest of these products are {percent(promised)} right."
     )
+    return plot("Precision of the surest answers, at the deepest level", *axes, lines) + reading(words)
 
 
 def training(epochs: Sequence[Epoch]) -> str:

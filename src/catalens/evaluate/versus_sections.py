@@ -42,7 +42,7 @@ def _promises(rows: Sequence[Mapping[str, Any]]) -> str:
         plot(title, x, percent_axis(title), _lines(rows, what)) + reading(words)
         for title, what, words in (
             ("filed, at any level", "filed", "The higher line leaves less to people."),
-            ("filed in a leaf", "leaf", "The higher line says more of what it files; both must keep their promise."),
+            ("filed in a leaf", "leaf", "The higher line files deeper; both must keep their promise, see below."),
         )
     ]
     cells = [

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from catalens.core.promise import LevelRule, Promise
-from catalens.core.scores import softmax
+from catalens.core.rules import Rules
 from catalens.core.taxonomy import Taxonomy
 from catalens.evaluate.binomial import at_most
 from catalens.evaluate.corruptions import CORRUPTIONS
@@ -42,7 +42,7 @@ def colours(squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def measured(products: int = 120, **options: object) -> Robustness:
     squares, truth = photos(products)
-    return measure(colours, squares, truth, softmax, PROMISES, SHOP, **options)
+    return measure(colours, squares, truth, Rules(promises=PROMISES), SHOP, **options)
 
 
 WHOLE = measured()
@@ -74,11 +74,10 @@ def test_by_hand():
     probabilities = np.full((10, 3), 0.02)
     probabilities[:, RED] = 0.96
     result = measure(
-        lambda squares: [np.zeros((len(squares), 3))],
+        lambda squares: [np.log(probabilities[: len(squares)]), np.zeros((len(squares), 2))],
         np.zeros((10, 16, 16, 3), np.uint8),
         truth,
-        lambda logits: probabilities[: len(logits)],
-        PROMISES,
+        Rules(promises=PROMISES),
         SHOP,
         corruptions=(),
     )
@@ -99,11 +98,10 @@ def test_the_same_precision_breaks_a_promise_only_where_there_are_enough(product
     sure = np.full((products, 3), 0.01)
     sure[:, RED] = 0.98
     result = measure(
-        lambda squares: [sure[: len(squares)]],
+        lambda squares: [np.log(sure[: len(squares)]), np.zeros((len(squares), 2))],
         np.zeros((products, 8, 8, 3), np.uint8),
         truth,
-        lambda logits: logits,
-        PROMISES[:1],
+        Rules(promises=PROMISES[:1]),
         SHOP,
         corruptions=(),
     )
@@ -118,11 +116,10 @@ def test_a_promise_that_just_holds_is_rarely_called_broken():
         truth = np.where(np.random.default_rng(seed).random(500) < 0.9, RED, (RED + 1) % 3)
         sure = np.tile(np.where(np.arange(3) == RED, 0.98, 0.01), (500, 1))
         result = measure(
-            lambda squares, sure=sure: [sure[: len(squares)]],
+            lambda squares, sure=sure: [np.log(sure[: len(squares)]), np.zeros((len(squares), 2))],
             np.zeros((500, 8, 8, 3), np.uint8),
             truth,
-            lambda logits: logits,
-            PROMISES[:1],
+            Rules(promises=PROMISES[:1]),
             SHOP,
             corruptions=(),
             batch=500,
@@ -154,14 +151,14 @@ def test_the_sentence_names_what_hurts_most_and_what_breaks():
 
 def test_without_promises_or_corruptions():
     squares, truth = photos(5)
-    bare = measure(colours, squares, truth, softmax, (), SHOP, corruptions=())
+    bare = measure(colours, squares, truth, Rules(), SHOP, corruptions=())
     assert bare.sentence() == "On clean photos 100.0 % of answers are right. No promise was tested."
     assert bare.mean_top1 == {}
 
 
 def test_a_promise_broken_on_clean_photos_says_so():
     squares, truth = photos(60)
-    wrong = measure(colours, squares, (truth + 1) % 3, softmax, PROMISES[:1], SHOP, corruptions=())
+    wrong = measure(colours, squares, (truth + 1) % 3, Rules(promises=PROMISES[:1]), SHOP, corruptions=())
     assert wrong.broken() == [(0.9, "clean", 0)]
     assert wrong.sentence().endswith("Promises broken: 90 % under clean.")
 
@@ -197,10 +194,10 @@ def test_nothing_is_run_for_a_corruption_that_there_is_not():
     squares, truth = photos(3)
     for options, words in (({"corruptions": ["fog"]}, "unknown corruption 'fog'"), ({"severities": [9]}, "got 9")):
         with pytest.raises(ValueError, match=words):
-            measure(never, squares, truth, softmax, (), SHOP, **options)
+            measure(never, squares, truth, Rules(), SHOP, **options)
 
 
 @pytest.mark.parametrize(("squares", "labels"), [((0, 8, 8, 3), 0), ((3, 8, 8, 3), 2), ((8, 8, 3), 8)])
 def test_photos_without_labels(squares: tuple[int, ...], labels: int):
     with pytest.raises(ValueError, match="and a label for each, got"):
-        measure(colours, np.zeros(squares, np.uint8), np.zeros(labels, int), softmax, (), SHOP)
+        measure(colours, np.zeros(squares, np.uint8), np.zeros(labels, int), Rules(), SHOP)
