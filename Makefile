@@ -28,7 +28,7 @@ VENV := $(PYTHON) -m venv --clear .venv
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
-BENCHMARKS := bench-accuracy bench-copies bench-decoder bench-ingest bench-quality bench-scale bench-search bench-serving
+BENCHMARKS := bench-accuracy bench-compare bench-copies bench-decoder bench-ingest bench-quality bench-scale bench-search bench-serving bench-training bench-trust
 .PHONY: help demo test check bench $(BENCHMARKS) format docs setup
 
 help: ## Show this list.
@@ -52,6 +52,24 @@ bench: $(BENCHMARKS) ## Run every benchmark below; see docs/benchmarks.md.
 
 bench-accuracy: .venv/.ready-dev ## Top-1 and promises on DATA/grocery, clothing and fashion, with WEIGHTS: about an hour on two cores.
 	@for name in grocery clothing fashion; do $(BIN)/python benchmarks/accuracy.py $$name --data $(DATA) --weights $(WEIGHTS); done
+
+bench-compare: .venv/.ready-dev ## The classics side by side, on DATA: about half an hour.
+	@$(BIN)/python benchmarks/compare_classics.py --run --data $(DATA)
+
+bench-training: .venv/.ready-dev bench/grocery/grocery.catalog bench/fashion/fashion.catalog ## Speed of training, several photos, the long tail, on DATA with WEIGHTS: an hour.
+	@$(BIN)/python benchmarks/finetune_speed.py bench/grocery/grocery.catalog
+	@$(BIN)/python benchmarks/loader.py bench/grocery/grocery.catalog
+	@$(BIN)/python benchmarks/augment_speed.py
+	@$(BIN)/python benchmarks/frozen_trunk.py bench/grocery/grocery.catalog --weights $(WEIGHTS)
+	@$(BIN)/python benchmarks/photo_fusion.py --data $(DATA) --weights $(WEIGHTS)
+	@$(BIN)/python benchmarks/long_tail.py bench/fashion/run bench/fashion/fashion.catalog --part test
+
+bench/%.catalog:
+	@$(MAKE) --no-print-directory bench-accuracy
+
+bench-trust: .venv/.ready-dev bench/fashion/fashion.catalog ## Promises, suggestions and mix on real predictions; calibration at scale.
+	@$(BIN)/python benchmarks/trust.py bench/fashion/fashion.bundle bench/fashion/fashion.catalog
+	@$(BIN)/python benchmarks/trust_scale.py
 
 bench-copies: .venv/.ready-dev ## All near pairs of a million hashes; near copies against alike photos, on the demo's shop.
 	@$(BIN)/python benchmarks/hash_pairs.py
