@@ -20,6 +20,11 @@ HEADLINES = {
     "review": "Look again",
     "reject": "No usable photo",
 }
+STRANGERS = {  # what the card says first of a product that is not one of the known ones
+    "far": "Not from this shop",
+    "near": "No category for it yet",
+    "bad photo": "Ask for a better photo",
+}
 
 
 def header(model: Mapping[str, Any] | None) -> str:
@@ -49,16 +54,18 @@ def down(service: str, cause: str) -> str:
 def decision(answer: Mapping[str, Any]) -> str:
     """The decision in words, and where in the tree it stands."""
     chosen, labels = answer["decision"], answer["labels"]
-    action = chosen["action"]
-    if action == "file":
+    action, strange = chosen["action"], STRANGERS.get(answer["open_world"] or "")
+    if strange is not None:
+        title, path, note = "No category", [], ""
+    elif action == "file":
         title, path, note = chosen["path"][-1], chosen["path"], f"level: {chosen['level']}"
     elif labels:
         title, path, note = f"Perhaps {labels[0]['path'][-1]}", labels[0]["path"], "best guess, not filed"
     else:
         title, path, note = HEADLINES[action], [], ""
     return (
-        f"<div class='ct-card ct-{escape(action)}'><div class='ct-action'>{HEADLINES[action]}</div>"
-        f"<div class='ct-sure'>{percent(chosen['confidence'])}</div><h2>{escape(title)}</h2>"
+        f"<div class='ct-card ct-{escape(action)}'><div class='ct-action'>{strange or HEADLINES[action]}</div>"
+        f"<div class='ct-sure'>{'' if strange else percent(chosen['confidence'])}</div><h2>{escape(title)}</h2>"
         f"{breadcrumbs(path, note)}<p>{escape(chosen['reason'])}</p></div>"
     )
 
@@ -79,6 +86,16 @@ def breadcrumbs(path: Sequence[str], note: str = "") -> str:
     return f"<div class='ct-path'>{crumbs}<span class='ct-note'>{escape(note)}</span></div>"
 
 
+def how_sure(answer: Mapping[str, Any]) -> str:
+    """The heading of the bars: what a person may choose from, where nothing was filed."""
+    suggestions = answer["suggestions"]
+    if answer["decision"]["action"] == "file" or suggestions is None or (answer["open_world"] or "known") != "known":
+        return "How sure"
+    count = len(suggestions["labels"]) + suggestions["more"]
+    which = "This one" if count == 1 else f"One of the first {count:,}"
+    return f"{which}, {100 * suggestions['coverage']:g} % sure"
+
+
 def bars(labels: Iterable[Mapping[str, Any]]) -> str:
     """The labels, best first, each with its calibrated probability as a bar."""
     rows = "".join(
@@ -94,11 +111,16 @@ def bars(labels: Iterable[Mapping[str, Any]]) -> str:
 def findings(found: Iterable[Mapping[str, Any]]) -> str:
     """Photos that were not used, each with its cause in words."""
     lines = "".join(
-        f"<li><b>{escape(finding['source'])}</b> was not used: it is {escape(finding['cause'])}"
+        f"<li><b>{escape(finding['source'])}</b> {_fate(finding['cause'])}"
         f"<small>{escape(finding['detail'])}</small></li>"
         for finding in found
     )
     return f"<ul class='ct-findings'>{lines}</ul>" if lines else ""
+
+
+def _fate(cause: str) -> str:
+    """A photo that was looked at all the same, or one that could not be."""
+    return "is a bad photo" if cause == "bad photo" else f"was not used: it is {escape(cause)}"
 
 
 def photos(pictures: Iterable[tuple[str, str | None]]) -> str:

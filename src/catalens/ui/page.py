@@ -162,7 +162,7 @@ def show_answer(client: Client, model: dict[str, Any], product: Product | None, 
     keep(product, decision["action"], name, percent(decision["confidence"]))
     st.html(blocks.decision(answer.body) + blocks.findings(answer.body["findings"]))
     st.html(
-        f"<div class='ct-heading'>How sure</div>{blocks.bars(labels)}"
+        f"<div class='ct-heading'>{blocks.how_sure(answer.body)}</div>{blocks.bars(labels)}"
         + blocks.timings(answer.body, server_ms=answer.server_ms, round_trip_ms=answer.round_trip_ms)
     )
     return result

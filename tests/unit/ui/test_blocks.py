@@ -27,7 +27,7 @@ class Tags(HTMLParser):
 
 def answer(action: str, path: list[str], labels: list[dict[str, Any]]) -> dict[str, Any]:
     decision = {"action": action, "path": path, "level": "family", "confidence": 0.9996, "reason": "Because."}
-    return {"decision": decision, "labels": labels}
+    return {"decision": decision, "labels": labels, "open_world": None, "suggestions": None}
 
 
 SHIRT = {"id": "shirt", "path": ["Apparel", "Shirt"], "score": 0.61}
@@ -46,6 +46,25 @@ SHIRT = {"id": "shirt", "path": ["Apparel", "Shirt"], "score": 0.61}
 def test_each_action_is_said_in_words(values: dict[str, Any], expected: list[str]) -> None:
     shown = blocks.decision(values)
     assert [words for words in expected if words not in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [("far", "Not from this shop"), ("near", "No category for it yet"), ("bad photo", "Ask for a better photo")],
+)
+def test_a_stranger_is_no_guess(verdict: str, words: str) -> None:
+    shown = blocks.decision(answer("review", [], [SHIRT]) | {"open_world": verdict})
+    assert words in shown
+    assert "Shirt" not in shown
+
+
+def test_what_a_person_may_choose_from() -> None:
+    sets = {"coverage": 0.95, "labels": [SHIRT, SHIRT], "more": 1}
+    suggested = answer("suggest", [], [SHIRT]) | {"suggestions": sets, "open_world": "known"}
+    assert blocks.how_sure(suggested) == "One of the first 3, 95 % sure"
+    assert blocks.how_sure(suggested | {"suggestions": sets | {"labels": [SHIRT], "more": 0}}) == "This one, 95 % sure"
+    assert blocks.how_sure(suggested | {"open_world": "near"}) == "How sure"
+    assert blocks.how_sure(answer("file", ["Apparel"], [SHIRT])) == "How sure"
 
 
 def test_the_examples_of_the_service_can_be_shown() -> None:
