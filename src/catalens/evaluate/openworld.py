@@ -37,6 +37,7 @@ ROWS = 20_000  # of the bank
 BASIS_ROWS = 50_000  # that the basis is made of
 SAMPLE = 5_000
 NEIGHBOURS = 10
+NORMALISED = 1e-3  # logits whose exponentials sum to 1 so closely are log-probabilities
 BLOCK = 8_192
 # of the mean variance, added to every direction's.  Training pulls the photos of a class closer together than new ones
 # are, in some directions most; near is told by 0.01 to 0.03 more AUROC than with 0.001, far alike (grocery, fashion)
@@ -182,6 +183,9 @@ def fit(
     unknown = products if unknown is None else _take(unknown, _drawn(len(unknown.logits), SAMPLE, seed))
 
     scorers = [name for name in SCORERS if name != "trash" or bank.trash is not None]
+    if np.abs(score("energy", *products, None)).max() < NORMALISED:
+        # log-probabilities have lost the length of logits: with a class masked, only what it left would be seen
+        scorers = [name for name in scorers if name not in ("max_logit", "energy")]
     known = {name: score(name, *products, bank) for name in scorers}
     near = _choose(known, {name: score(name, *unknown, bank, without=masked) for name in scorers})
     far = judged and _choose(known, {name: score(name, *judged, bank) for name in scorers})

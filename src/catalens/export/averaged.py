@@ -23,7 +23,8 @@ FIXED_SIZE = ("pos_embed", "relative_position_bias_table")  # parts of networks 
 class Averaged(nn.Module):
     """uint8 [N, S, S, 3] -> (logits float32 [N, C], embedding float32 [N, D], ...), as a `Classifier` gives them.
 
-    The logits are log-probabilities.  The embedding is the networks' embeddings one after the other, each the mean
+    The logits are the mean of the networks' and views' logits: softmax makes of it the geometric mean of their
+    probabilities, for what each is short of log-probabilities is a constant.  The embedding is the networks' embeddings one after the other, each the mean
     direction over its views, L2-normalised in all.  Attributes are averaged as the category is.
     """
 
@@ -48,7 +49,7 @@ class Averaged(nn.Module):
         for member in self.members:
             outputs = [member(view) for view in views]
             directions.append(F.normalize(torch.stack([output[1] for output in outputs]).mean(dim=0), dim=1))
-            said += [[F.log_softmax(part, dim=1) for part in (output[0], *output[2:])] for output in outputs]
+            said += [[output[0], *output[2:]] for output in outputs]
         logits, *attributes = (torch.stack(answers).mean(dim=0) for answers in zip(*said, strict=True))
         return logits, F.normalize(torch.cat(directions, dim=1), dim=1), *attributes
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from catalens.core.openworld import OF_EMBEDDINGS, OF_LOGITS, SCORERS, Bank, read_open_world, score
+from catalens.core.scores import log_softmax
 from catalens.evaluate import openworld
 from catalens.evaluate.openworld import Choice, Fitted, Outputs, auroc, fit, fpr_at_tpr, make_bank
 
@@ -297,3 +298,17 @@ def test_into_a_bundle_and_out(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_refused(make: Callable[[], Fitted | Bank | float], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def test_log_probabilities_have_no_energy_to_go_by() -> None:
+    """Masked, their energy is log(1 - p), which tells the mask and no stranger."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 4, 400)
+    embeddings = np.eye(4, 8, dtype=np.float32)[truth] + rng.normal(0, 0.1, (400, 8)).astype(np.float32)
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    logits = log_softmax(5 * embeddings[:, :4])
+    bank = make_bank(embeddings, truth, seed=0)
+    found = fit(bank, Outputs(logits, embeddings), truth, seed=0)
+    assert {"energy", "max_logit"}.isdisjoint(measure.scorer for measure in found.near.measures)
+    raw = fit(bank, Outputs(logits + 3, embeddings), truth, seed=0)
+    assert "energy" in [measure.scorer for measure in raw.near.measures]
