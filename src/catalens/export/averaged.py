@@ -24,8 +24,9 @@ class Averaged(nn.Module):
     """uint8 [N, S, S, 3] -> (logits float32 [N, C], embedding float32 [N, D], ...), as a `Classifier` gives them.
 
     The logits are the mean of the networks' and views' logits: softmax makes of it the geometric mean of their
-    probabilities, for what each is short of log-probabilities is a constant.  The embedding is the networks' embeddings one after the other, each the mean
-    direction over its views, L2-normalised in all.  Attributes are averaged as the category is.
+    probabilities, for what each is short of log-probabilities is a constant.  The embedding is the networks' embeddings
+    one after the other, each the mean direction over its views, L2-normalised in all.  Attributes are averaged as the
+    category is.
     """
 
     def __init__(self, members: Sequence[Classifier], *, flip: bool, scales: Sequence[float] = (1.0,)) -> None:
