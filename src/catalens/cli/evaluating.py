@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,10 @@ from catalens.core.catalog import Catalog
 from catalens.core.language import in_language
 from catalens.core.prediction import Finding
 from catalens.core.rules import Rules
-from catalens.core.scores import Scores
+from catalens.core.scores import Scores, product_embeddings
 from catalens.core.taxonomy import Taxonomy
 from catalens.evaluate import Evaluation, category_trust, risk, robustness, run, versus
+from catalens.evaluate import gallery as added
 from catalens.evaluate import sets as suggestion_sets
 from catalens.evaluate.advice import advise
 from catalens.predict.catalog import score
@@ -47,7 +48,7 @@ def measure(bundle: Bundle, shop: Catalog, part: str, language: str | None = Non
     trained, rules = bundle.manifest.training, bundle.rules()
     if "train_digest" in trained:
         digests = {"catalog_digest": trained["catalog"]["digest"], "train_digest": trained["train_digest"]}
-        shop.check_not_split_anew(bundle.taxonomy, **digests)
+        shop.check_not_split_anew(bundle.base_taxonomy, **digests)
     session = Session(bundle)
     with progress_bar(f"scoring photos with {bundle.name}") as progress:
         scores, findings = score(session, shop, part=part, progress=progress)
@@ -74,6 +75,7 @@ def more(new: Measured) -> dict[str, Any]:
         "advice": [one.to_json() for one in found],
         "sets": _sets(new),
         "open_world": new.bundle.manifest.open_world,
+        "gallery": _gallery(new),
     }
 
 
@@ -105,12 +107,26 @@ def _sets(new: Measured) -> dict[str, Any] | None:
     """How the suggestions do on the products whose category is known; None where the bundle makes none."""
     if new.rules.sets is None:
         return None
-    product_ids, logits = new.bundle.fusion.fuse(new.scores.product_ids, new.scores.logits, new.scores.embeddings)
-    truths: Mapping[str, int] = dict(
-        zip(new.evaluation.outcomes.product_ids, new.evaluation.outcomes.truth.tolist(), strict=True)
-    )
-    rows = [row for row, product in enumerate(product_ids) if product in truths]
-    truth = np.array([truths[product_ids[row]] for row in rows], dtype=np.int64)
-    probabilities = new.rules.probabilities(logits[rows])
+    logits, embeddings, truth = _known(new)
+    probabilities = new.rules.probabilities(logits, embeddings)
     figures = suggestion_sets.measure(new.rules.sets, probabilities, truth, new.taxonomy.leaves)
     return {**asdict(figures), "promised": new.rules.sets.coverage, "kind": new.rules.sets.kind}
+
+
+def _gallery(new: Measured) -> dict[str, Any] | None:
+    """How the categories that were added do, by themselves; None where none were."""
+    if new.rules.gallery is None:
+        return None
+    logits, embeddings, truth = _known(new)
+    closed_set = replace(new.rules, gallery=None).probabilities(logits)
+    return added.measure(new.rules.gallery, closed_set, embeddings, truth).to_json()
+
+
+def _known(new: Measured) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Logits [P, C], embeddings float32 [P, D] and leaves int64 [P] of the products whose category is known."""
+    owners, outcomes = new.scores.product_ids, new.evaluation.outcomes
+    product_ids, logits = new.bundle.fusion.fuse(owners, new.scores.logits, new.scores.embeddings)
+    truths: Mapping[str, int] = dict(zip(outcomes.product_ids, outcomes.truth.tolist(), strict=True))
+    rows = [row for row, product in enumerate(product_ids) if product in truths]
+    truth = np.array([truths[product_ids[row]] for row in rows], dtype=np.int64)
+    return logits[rows], product_embeddings(owners, new.scores.embeddings)[1][rows], truth

@@ -52,7 +52,7 @@ def command(
     3 to 8 photos of each do, 20 at most. FOLDERS is a folder of folders: each one's name is a category's, and what
     lies in it its photos. Nothing is trained: products are compared with these photos. A gate keeps the trained
     categories from losing more than --cost; it is fitted on the catalog the bundle was trained on, the first time and
-    whenever --catalog is given again.
+    whenever --catalog is given again, which finds more products of what is added.
 
     \b
     Example:

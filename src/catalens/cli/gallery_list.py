@@ -74,9 +74,14 @@ def show(bundle: Bundle) -> None:
     say(f"{bundle.path}: {bundle.name}, {added:,} categories added to {bundle.manifest.classes:,} trained ones")
     if found["fitted"] and added:
         first = found["fitted"]["trials"][0]
-        measured = first["measured"]
         say(
             f"Simulated with {first['hidden']} trained categories of {first['photos']} photos: "
-            f"{measured['new_right']:.1%} of their products found, accuracy on the others {measured['old_before']:.1%} "
-            f"before and {measured['old_after']:.1%} after."
+            f"{first['measured']['new_right']:.1%} of their products found."
         )
+        if actual := found["fitted"]["actual"]:
+            say(
+                f"On {actual['old']:,} calibration products of trained categories, accuracy was "
+                f"{actual['old_before']:.1%} before and is {actual['old_after']:.1%}."
+            )
+        else:
+            say("What they cost the trained categories was not counted; pass --catalog to `gallery add` for that.")

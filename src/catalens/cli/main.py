@@ -28,6 +28,7 @@ VERBS: dict[str, tuple[str, str]] = {
         "catalens.cli.calibrate",
         "Fit a bundle's probabilities and promises to other labelled products.",
     ),
+    "gallery": ("catalens.cli.gallery", "Teach a bundle new categories from a few photos, without training."),
     "export": (
         "catalens.cli.export",
         "Turn a run into a bundle that is calibrated, checked and ready to serve.",

@@ -22,6 +22,8 @@ from catalens.core.durable import replacing_folder
 from catalens.core.errors import BundleCorrupt, BundleError, BundleIncompatible, ConfigError, PromiseError
 from catalens.core.fusion import FILE as FUSION
 from catalens.core.fusion import Kind, read_fusion
+from catalens.core.gallery import FILE as GALLERY
+from catalens.core.gallery import Gallery, read_gallery
 from catalens.core.manifest import file_digest, parse, read_values, verify_files
 from catalens.core.openworld import FILE as OPEN_WORLD
 from catalens.core.openworld import OpenWorld, read_open_world
@@ -61,6 +63,7 @@ class Manifest(BaseModel):
     promises: list[dict[str, Any]] = []
     sets: dict[str, Any] | None = None  # the rule of the suggestions
     open_world: dict[str, Any] | None = None  # limits, and what they were chosen by
+    gallery: dict[str, Any] | None = None  # categories that were added, their gate, and how it was fitted
     mix: dict[str, Any] | None = None  # another mix of categories: its shift, promises and sets
     calibration: dict[str, Any] = {}  # on what, before and after
     catalog_digest: str
@@ -83,9 +86,11 @@ class Bundle:
         self.taxonomy = Taxonomy.read(path / TAXONOMY)
         if self.taxonomy.digest != self.manifest.taxonomy_digest:
             raise BundleCorrupt("the taxonomy does not match its digest", source=str(path / TAXONOMY), key=TAXONOMY)
-        if len(self.taxonomy.leaves) != self.manifest.classes:
+        self.gallery = self._read_gallery()
+        added = len(self.gallery.categories) if self.gallery else 0
+        if len(self.taxonomy.leaves) != self.manifest.classes + added:
             raise BundleCorrupt(
-                f"expected {self.manifest.classes} classes, the taxonomy has {len(self.taxonomy.leaves)}",
+                f"expected {self.manifest.classes + added} classes, the taxonomy has {len(self.taxonomy.leaves)}",
                 source=str(path),
             )
         heads = ["category", *(head(name) for name in self.manifest.attributes)]
@@ -105,17 +110,36 @@ class Bundle:
 
         Raises BundleCorrupt if that correction does not fit the taxonomy.
         """
-        plain = Rules(self.calibrator, self.promises, self.sets, self.open_world)
+        plain = Rules(self.calibrator, self.promises, self.sets, self.open_world, gallery=self.gallery)
         values = self.manifest.mix
         if not mix or values is None:
             return plain
         try:
-            shift = PriorShift.from_json(values["shift"], self.taxonomy.leaves)
+            shift = PriorShift.from_json(values["shift"], self.base_taxonomy.leaves)
             promises = _promises(values["promises"])
             sets = SetRule.from_json(values["sets"]) if values["sets"] else None
         except (KeyError, TypeError, ValueError) as error:
             raise BundleCorrupt(f"mix: {error}", source=str(self.path / MANIFEST), key="mix") from None
         return replace(plain, promises=promises, sets=sets, shift=shift)
+
+    @cached_property
+    def base_taxonomy(self) -> Taxonomy:
+        """The tree of the categories that the graph was trained on: its outputs, without those added later."""
+        classes = self.manifest.classes
+        return self.taxonomy.subset(self.taxonomy.leaves[:classes]) if self.gallery else self.taxonomy
+
+    def _read_gallery(self) -> Gallery | None:
+        if self.manifest.gallery is None:
+            return None
+        if GALLERY not in self.manifest.files:
+            raise BundleCorrupt(f"the manifest lists no {GALLERY}", source=str(self.path / MANIFEST), key=GALLERY)
+        return read_gallery(
+            self.manifest.gallery,
+            self.path,
+            leaves=self.taxonomy.leaves,
+            classes=self.manifest.classes,
+            dim=self.manifest.embedding_dim,
+        )
 
     def _read_open_world(self) -> OpenWorld | None:
         values = self.manifest.open_world

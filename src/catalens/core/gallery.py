@@ -1,8 +1,11 @@
 """Categories that were added to a finished model by a few photos of each: the rule that finds them.
 
-Nothing is trained.  A product is compared with the photos of each added category and with the mean directions of the
-trained ones, in the model's own embedding, and a gate says how likely it is that the product is of an added category.
-Prototypes for few photos: Snell, Swersky & Zemel, 2017, and Qi, Brown & Lowe, 2018.
+Nothing is trained.  A product is compared with the mean of each added category's photos and with that of the trained
+category it is taken for, in the model's own embedding, whitened; a gate says how likely it is of an added one.  Means
+of few photos: Snell, Swersky & Zemel, 2017, and Qi, Brown & Lowe, 2018.  Of 10 grocery categories that the model had
+never seen, 5 photos each, 0.61 of the products were found so, and 0.41 without whitening, at about the same loss of
+trained ones; the nearest photo beside the mean, or the nearest trained category in place of that taken for, found no
+more.
 
 `evaluate/gallery.py` fits the gate; here is the rule itself, one for reports and serving.
 """
@@ -11,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
@@ -53,14 +56,13 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """log-odds that a product is of an added category = `gallery` * likeness to the nearest added category
-    + `base` * cosine with the nearest trained one + `sure` * log of the largest closed-set probability + `offset`.
+    """log-odds that a product is of an added category = `likeness` * (cosine with the nearest added category, less that
+    with the trained one it is taken for) + `sure` * log of that one's closed-set probability + `offset`.
 
-    `sharpness` shares the probability of an added category among several: softmax of `sharpness` * likeness.
+    `sharpness` shares the probability of an added category among several: softmax of `sharpness` * cosine.
     """
 
-    gallery: float
-    base: float
+    likeness: float
     sure: float
     offset: float
     sharpness: float
@@ -69,10 +71,32 @@ class Gate:
         if not all(math.isfinite(value) for value in asdict(self).values()) or self.sharpness < 0:
             raise ValueError(f"expected finite numbers and a sharpness of at least 0, got {self}")
 
-    def odds(self, likeness: Doubles, nearest: Doubles, largest: Doubles) -> Doubles:
-        """float64 [P, G] likeness, [P] cosine with the nearest trained class, [P] the largest probability -> [P]."""
-        linear = self.gallery * likeness.max(axis=1) + self.base * nearest
-        return linear + self.sure * np.log(np.maximum(largest, TINY)) + self.offset
+    def odds(self, alike: Doubles, taken: Doubles, largest: Doubles) -> Doubles:
+        """float64 [P, G] cosines with added categories, [P] with the class taken for, [P] its probability -> [P]."""
+        logs: Doubles = np.log(np.maximum(largest, TINY))
+        return self.likeness * (alike.max(axis=1) - taken) + self.sure * logs + self.offset
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Space:
+    """Where cosines are taken: (embedding - `centre` [D]) @ `whitening` [D, R], L2-normalised; both float32.
+
+    There, products spread alike around their category in all directions.  Raises ValueError where these do not fit.
+    """
+
+    centre: Floats
+    whitening: Floats
+
+    def __post_init__(self) -> None:
+        if self.whitening.ndim != 2 or self.centre.shape != self.whitening.shape[:1]:
+            shapes = f"{list(self.centre.shape)} and {list(self.whitening.shape)}"
+            raise ValueError(f"expected a centre [D] and a whitening [D, R], got {shapes}")
+        if not (np.isfinite(self.centre).all() and np.isfinite(self.whitening).all()):
+            raise ValueError("expected a finite centre and whitening")
+
+    def __call__(self, embeddings: Floats) -> Floats:
+        """float32 [P, D] -> float32 [P, R], L2-normalised."""
+        return normalised((embeddings - self.centre) @ self.whitening)
 
 
 class Alike(NamedTuple):
@@ -87,30 +111,35 @@ class Gallery:
     """G added categories beside C trained ones.  With none, probabilities stay as they are.
 
     `embeddings` float32 [K, D], L2-normalised, are the photos of the added categories, `owners` int32 [K] says of which
-    (index into `categories`); `base` float16 [C, D] are the mean directions of the trained classes, 0 for a class that
+    (index into `categories`); `base` float16 [C, R] are the trained classes' directions in `space`, 0 for a class that
     no photo was seen of.  Raises ValueError where these do not fit.
     """
 
     categories: tuple[Added, ...]
     embeddings: Floats
     owners: Ints
+    space: Space
     base: npt.NDArray[np.float16]
     gate: Gate
+    _added: Floats = field(init=False, repr=False)  # [G, R], their directions in `space`
 
     def __post_init__(self) -> None:
-        if self.base.ndim != 2 or self.embeddings.ndim != 2 or self.embeddings.shape[1] != self.base.shape[1]:
-            raise ValueError(f"expected photos and classes [., D], got {self.embeddings.shape} and {self.base.shape}")
+        dim, directions = self.space.whitening.shape
+        if self.base.ndim != 2 or self.base.shape[1] != directions:
+            raise ValueError(f"expected classes of shape [C, {directions}], got {list(self.base.shape)}")
+        if self.embeddings.ndim != 2 or self.embeddings.shape[1] != dim:
+            raise ValueError(f"expected photos of shape [K, {dim}], got {list(self.embeddings.shape)}")
         if self.owners.shape != (len(self.embeddings),):
             raise ValueError(f"expected the owners of {len(self.embeddings)} photos, got {list(self.owners.shape)}")
         if not (np.isfinite(self.embeddings).all() and np.isfinite(self.base).all()):
             raise ValueError("expected finite embeddings")
-        lengths = np.linalg.norm(self.embeddings, axis=1)
-        if not np.allclose(lengths, 1, atol=1e-3):
+        if not np.allclose(np.linalg.norm(self.embeddings, axis=1), 1, atol=1e-3):
             raise ValueError("expected embeddings of length 1")
         said = [category.photos for category in self.categories]
         counts = np.bincount(self.owners, minlength=len(said)).tolist()
         if counts != said or 0 in said:
             raise ValueError(f"expected 1 photo or more of each category, and {said} of them, got {counts}")
+        object.__setattr__(self, "_added", prototypes(self.space(self.embeddings), self.owners, len(said)))
 
     @property
     def classes(self) -> int:
@@ -119,16 +148,18 @@ class Gallery:
 
     def extend(self, probabilities: Doubles, embeddings: Floats) -> Doubles:
         """Calibrated [P, C], L2-normalised float32 [P, D] -> float64 [P, C + G], rows sum to 1, added ones last."""
-        if probabilities.shape != (len(embeddings), self.classes) or embeddings.shape[1] != self.base.shape[1]:
+        dim = len(self.space.centre)
+        if probabilities.shape != (len(embeddings), self.classes) or embeddings.shape[1] != dim:
             raise ValueError(
-                f"expected probabilities [P, {self.classes}] and embeddings [P, {self.base.shape[1]}], "
+                f"expected probabilities [P, {self.classes}] and embeddings [P, {dim}], "
                 f"got {list(probabilities.shape)} and {list(embeddings.shape)}"
             )
         if not self.categories:
             return probabilities
-        alike = likeness(embeddings, self.embeddings, self.owners)
-        nearest = cosines(embeddings, self.base).max(axis=1, initial=-1)
-        return shared(probabilities, alike, self.gate, self.gate.odds(alike, nearest, probabilities.max(axis=1)))
+        white = self.space(embeddings)
+        alike, best = cosines(white, self._added), probabilities.argmax(axis=1)
+        odds = self.gate.odds(alike, paired(white, self.base[best]), probabilities.max(axis=1))
+        return shared(probabilities, alike, self.gate, odds)
 
     def unpromised(self, probabilities: Doubles) -> npt.NDArray[np.bool_]:
         """float64 [P, C + G] -> bool [P]: is the best leaf an added one that no promise was tested on?"""
@@ -139,7 +170,7 @@ class Gallery:
         """For each added category, the trained one that it looks most like: where the two may be taken for another."""
         if not self.categories:
             return ()
-        found = cosines(prototypes(self.embeddings, self.owners, len(self.categories)), self.base)
+        found = cosines(self._added, self.base)
         return tuple(Alike(int(row.argmax()), float(row.max())) for row in found)
 
     def to_json(self) -> dict[str, Any]:
@@ -152,6 +183,8 @@ class Gallery:
             folder / FILE,
             embeddings=self.embeddings.astype(np.float32),
             owners=self.owners.astype(np.int32),
+            centre=self.space.centre.astype(np.float32),
+            whitening=self.space.whitening.astype(np.float32),
             base=self.base.astype(np.float16),
         )
 
@@ -166,13 +199,16 @@ def read_gallery(values: Mapping[str, Any], folder: Path, *, leaves: Sequence[st
         categories = tuple(Added(**category) for category in values["categories"])
         with np.load(path, allow_pickle=False) as arrays:
             embeddings, owners = arrays["embeddings"].astype(np.float32), arrays["owners"].astype(np.int32)
-            gallery = Gallery(categories, embeddings, owners, arrays["base"].astype(np.float16), Gate(**values["gate"]))
+            space = Space(arrays["centre"].astype(np.float32), arrays["whitening"].astype(np.float32))
+            base = arrays["base"].astype(np.float16)
+            gallery = Gallery(categories, embeddings, owners, space, base, Gate(**values["gate"]))
     except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, MemoryError) as error:
         raise BundleCorrupt(f"does not hold a gallery ({error})", source=str(path), key=FILE) from None
     except (BadZipFile, ZlibError, NotImplementedError) as error:
         raise BundleCorrupt(f"is damaged ({error})", source=str(path), key=FILE) from None
-    if gallery.base.shape != (classes, dim):
-        message = f"expected {classes} classes of {dim} numbers, got {list(gallery.base.shape)}"
+    found = gallery.classes, len(gallery.space.centre)
+    if found != (classes, dim):
+        message = f"expected {classes} classes and embeddings of {dim} numbers, got {found[0]} and {found[1]}"
         raise BundleCorrupt(message, source=str(path), key=FILE)
     if tuple(leaves[classes:]) != tuple(category.id for category in categories):
         message = f"expected the categories {list(leaves[classes:])}, got {[category.id for category in categories]}"
@@ -180,35 +216,32 @@ def read_gallery(values: Mapping[str, Any], folder: Path, *, leaves: Sequence[st
     return gallery
 
 
-def likeness(embeddings: Floats, photos: Floats, owners: Ints) -> Doubles:
-    """[P, D] products, [K, D] photos of G categories -> float64 [P, G], in [-1, 1].
-
-    Half the cosine with the category's mean direction, half that with its nearest photo.  Told by either alone, added
-    categories were found less often: 0.65 and 0.65 of them against 0.71 (grocery, 10 classes of 5 photos that the model
-    was not trained on).  Whitened embeddings found as many, but a gate that was fitted on trained classes judged new
-    ones worse there: 0.61.
-    """
-    count = int(owners.max(initial=-1)) + 1
-    single = cosines(embeddings, photos)
-    nearest = np.stack([single[:, owners == category].max(axis=1) for category in range(count)], axis=1)
-    return (cosines(embeddings, prototypes(photos, owners, count)) + nearest) / 2
+def prototypes(white: Floats, owners: npt.NDArray[np.integer], count: int) -> Floats:
+    """[K, R], int [K] -> float32 [count, R]: mean directions, L2-normalised; 0 where there is nothing to average."""
+    sums = np.zeros((count, white.shape[1]))
+    np.add.at(sums, owners, white)
+    return normalised(sums)
 
 
-def prototypes(embeddings: Floats, owners: npt.NDArray[np.integer], count: int) -> Floats:
-    """[K, D], int [K] -> float32 [count, D]: mean directions, L2-normalised; 0 where there is nothing to average."""
-    sums = np.zeros((count, embeddings.shape[1]))
-    np.add.at(sums, owners, embeddings)
-    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    return (sums / np.maximum(lengths, TINY)).astype(np.float32)
+def normalised(values: npt.NDArray[np.floating]) -> Floats:
+    """[N, R] -> float32 [N, R] of length 1; 0 stays 0."""
+    lengths = np.linalg.norm(values, axis=1, keepdims=True)
+    return np.asarray(values / np.maximum(lengths, TINY), dtype=np.float32)
 
 
-def cosines(embeddings: Floats, others: npt.NDArray[np.floating]) -> Doubles:
-    """[P, D], [K, D], both L2-normalised -> float64 [P, K]."""
-    return (embeddings @ others.astype(np.float32, copy=False).T).astype(np.float64)
+def cosines(white: Floats, others: npt.NDArray[np.floating]) -> Doubles:
+    """[P, R], [K, R], both L2-normalised -> float64 [P, K]."""
+    return (white @ others.astype(np.float32, copy=False).T).astype(np.float64)
+
+
+def paired(white: Floats, others: npt.NDArray[np.floating]) -> Doubles:
+    """[P, R], [P, R], both L2-normalised -> float64 [P], the cosine of each row with its own."""
+    found: Doubles = np.einsum("pr,pr->p", white, others, dtype=np.float64)
+    return found
 
 
 def shared(probabilities: Doubles, alike: Doubles, gate: Gate, odds: Doubles) -> Doubles:
-    """[P, C] closed-set, [P, G] likeness, [P] log-odds of an added category -> float64 [P, C + G], rows sum to 1."""
+    """[P, C] closed-set, [P, G] cosines, [P] log-odds of an added category -> float64 [P, C + G], rows sum to 1."""
     added = 1 / (1 + np.exp(-np.clip(odds, -500, 500)))[:, None]
     return np.concatenate([(1 - added) * probabilities, added * softmax(gate.sharpness * alike)], axis=1)
 

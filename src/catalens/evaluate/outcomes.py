@@ -66,6 +66,7 @@ def collect(
     ids: list[str] = []
     blocks: list[tuple[npt.NDArray[Any], ...]] = []
     nll = raw_nll = 0.0
+    raw_count = 0
     for block, truth in _product_blocks(scores, rows, labels):
         owners = [scores.product_ids[row] for row in block.tolist()]
         photo_logits, embeddings = scores.logits[block], scores.embeddings[block]
@@ -73,8 +74,9 @@ def collect(
         means = logits if fusion.kind == "mean" else Fusion().fuse(owners, photo_logits, embeddings)[1]
         photos = Counter(owners)
         ids += product_ids
-        probabilities = rules.probabilities(logits)
-        strange = rules.strange(logits, product_embeddings(owners, embeddings)[1])
+        vectors = product_embeddings(owners, embeddings)[1]
+        probabilities = rules.probabilities(logits, vectors)
+        strange = rules.strange(logits, vectors)
         choices = [rules.choose(promise, taxonomy, probabilities, strange > 0) for promise in rules.promises]
         empty = np.zeros((0, len(truth)))
         blocks.append(
@@ -92,12 +94,15 @@ def collect(
             )
         )
         nll += float(-np.log(np.maximum(probabilities[np.arange(len(truth)), truth], TINY)).mean()) * len(truth)
-        raw_nll += calibrate.nll(logits, truth) * len(truth)
+        trained = truth < logits.shape[1]  # the graph itself says nothing of categories that were added
+        if trained.any():
+            raw_nll += calibrate.nll(logits[trained], truth[trained]) * int(trained.sum())
+            raw_count += int(trained.sum())
         progress(len(ids), None)
     columns = (np.concatenate(column) for column in zip(*blocks, strict=True))
     true, top, confidence, raw, hits, level, right, counts, mean_top, strange = columns
     outcomes = Outcomes(tuple(ids), true, top, confidence, raw, hits.T, level.T, right.T, counts, mean_top, strange)
-    return outcomes, nll / len(ids), raw_nll / len(ids)
+    return outcomes, nll / len(ids), raw_nll / max(1, raw_count)
 
 
 def _product_blocks(scores: Scores, rows: Ints, labels: Ints) -> Iterator[tuple[Ints, Ints]]:

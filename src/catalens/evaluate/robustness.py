@@ -189,7 +189,7 @@ def _outcomes(
     logits: Floats, embeddings: Floats, truth: npt.NDArray[np.int64], rules: Rules, taxonomy: Taxonomy
 ) -> tuple[npt.NDArray[Any], ...]:
     """Of a batch: confidence float [B], correct bool [B], and bool [promises, B]: filed, and filed right."""
-    probabilities = rules.probabilities(logits)
+    probabilities = rules.probabilities(logits, embeddings)
     strange = rules.strange(logits, embeddings) > 0
     choices = [rules.choose(promise, taxonomy, probabilities, strange) for promise in rules.promises]
     empty = np.zeros((0, len(truth)), dtype=bool)

@@ -192,7 +192,7 @@ def calibrate_on(
     calibrator, trials = calibrators.fit_leaves(logits, truth, vector=settings.calibrator == "auto")
     behind = np.ones(len(truth), dtype=bool)
     if calibrator.kind == "vector":  # two numbers a class know these labels too well for promises on the same products
-        behind = _half(products.ids)
+        behind = half(products.ids)
         calibrator = calibrators.fit_leaves(logits[~behind], truth[~behind])[0]
     world = _open_world(session, catalog, taxonomy, products, settings, fusion, known, progress)
     rule = world.open_world if isinstance(world, Fitted) else world
@@ -294,7 +294,7 @@ def _strangers(calibration: Calibration) -> dict[str, Any] | None:
     return None if rule is None else {**(calibration.strangers or {}), "rule": rule.to_json()}
 
 
-def _half(ids: Sequence[str]) -> npt.NDArray[np.bool_]:
+def half(ids: Sequence[str]) -> npt.NDArray[np.bool_]:
     """bool [P]: the same half of the products whatever their order."""
     return np.array([hashlib.sha256(product.encode()).digest()[0] < 128 for product in ids], dtype=bool)
 

@@ -76,7 +76,8 @@ def add(
     """Write `bundle` to `path` with more categories; with `overwrite`, `path` may be the bundle's own.
 
     `catalog` is the one the bundle was trained on.  It is needed the first time, for the directions of the trained
-    categories and the gate; given again, both are made anew, for all categories that are added by then.
+    categories and the gate; given again, both are made anew, for all categories that are added by then.  Where it is
+    not given again, the gate becomes more careful, and finds fewer products of all added categories.
 
     Raises BundleError if the name is taken, ConfigError for photos that are too few, too many or the same, ImageError
     for one that cannot be read, TaxonomyError for an id or a parent that does not do, CatalogError if the catalog was
@@ -105,10 +106,13 @@ def add(
     )
     if catalog is not None:
         fitted = _fit(bundle, session, catalog, settings, (embeddings, owners), progress)
-        base, gate, report = fitted.base, fitted.gate, {**fitted.to_json(), "catalog_digest": catalog.digest}
+        space, base, gate = fitted.space, fitted.base, fitted.gate
+        report = {**fitted.to_json(), "catalog_digest": catalog.digest}
     elif old is not None:
-        base, gate, report = old.base, old.gate, _report(bundle)
-    gallery = Gallery((*before, *added), embeddings, owners.astype(np.int32), base, gate)
+        space, base, report = old.space, old.base, {**_report(bundle), "actual": None}
+        # nothing counts what these cost the trained ones, so the gate is as careful as the simulation says
+        gate = replace(old.gate, offset=min(old.gate.offset, report["careful"]))
+    gallery = Gallery((*before, *added), embeddings, owners.astype(np.int32), space, base, gate)
     return _write(bundle, path, gallery, taxonomy, report, settings)
 
 
@@ -157,14 +161,17 @@ def section(gallery: Gallery, taxonomy: Taxonomy, report: Mapping[str, Any]) -> 
         own, other = paths
         lines.append(f"| {own} | {category.photos} | {other} ({alike.cosine:.2f}) | {_yes(category.promised)} |")
     first = report["trials"][0]
-    measured = first["measured"]
     lines += [
         "",
         f"Where {first['hidden']} trained categories were hidden and given back by {first['photos']} photos each, "
-        f"{measured['new_right']:.2f} of their products were found, and accuracy on the others went from "
-        f"{measured['old_before']:.3f} to {measured['old_after']:.3f}. The network had seen the hidden ones in "
-        "training, so of really new categories less may be found.",
+        f"{first['measured']['new_right']:.2f} of their products were found. The network had seen these in training: "
+        "of really new categories less may be found.",
     ]
+    if actual := report["actual"]:
+        lines[-1] += (
+            f" On {actual['old']:,} calibration products of trained categories, accuracy went from "
+            f"{actual['old_before']:.3f} to {actual['old_after']:.3f}."
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -11,12 +11,14 @@ from pydantic import Field
 from catalens.core.bundle import MANIFEST, Bundle, write_bundle
 from catalens.core.calibrator import FILE as CALIBRATOR
 from catalens.core.catalog import Catalog
-from catalens.core.errors import BundleError
+from catalens.core.errors import BundleError, ConfigError
 from catalens.core.openworld import FILE as OPEN_WORLD
 from catalens.core.progress import Progress, silent
 from catalens.evaluate.prior import Method
 from catalens.export.calibration import Calibration, CalibrationSettings, calibrate_on, fields_of
 from catalens.export.card import card
+from catalens.export.gallery import section
+from catalens.export.gallery_promises import with_added
 from catalens.export.mix import mix_of
 from catalens.predict.session import Session
 
@@ -49,20 +51,27 @@ def run(
     """
     if path.exists() and not settings.overwrite:  # said before the work, not after
         raise BundleError("already exists; choose another name or pass --overwrite", source=str(path))
+    if settings.mix_of is not None and bundle.gallery is not None:
+        raise ConfigError("a bundle that categories were added to is not corrected for a mix", key="mix_of")
     manifest = bundle.manifest
     trained = manifest.training
     if "train_digest" in trained:
         digests = {"catalog_digest": trained["catalog"]["digest"], "train_digest": trained["train_digest"]}
-        catalog.check_not_split_anew(bundle.taxonomy, **digests)
+        catalog.check_not_split_anew(bundle.base_taxonomy, **digests)
     calibration = calibrate_on(
         Session(bundle),
         catalog,
-        bundle.taxonomy,
+        bundle.base_taxonomy,
         settings,
         fusion=bundle.fusion,
         known=bundle.open_world,
         progress=progress,
     )
+    gallery = bundle.gallery
+    if gallery is not None:
+        calibration, gallery = with_added(
+            Session(bundle), catalog, bundle, gallery, calibration, settings, progress=progress
+        )
     mix = None
     if settings.mix_of is not None:
         mix = mix_of(
@@ -84,7 +93,11 @@ def run(
                 shutil.copyfile(bundle.path / name, folder / name)
         calibration.write(folder)
         fields = _fields(bundle, calibration, settings) | {"mix": mix}
-        (folder / CARD).write_text(card(fields, bundle.taxonomy, calibration), encoding="utf-8")
+        text = card(fields, bundle.taxonomy, calibration)
+        if gallery is not None:
+            fields["gallery"] = {**fields["gallery"], **gallery.to_json()}
+            text = f"{text}\n{section(gallery, bundle.taxonomy, fields['gallery']['fitted'])}"
+        (folder / CARD).write_text(text, encoding="utf-8")
         return fields
 
     return write_bundle(path, fill, overwrite=settings.overwrite)

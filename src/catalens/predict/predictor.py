@@ -14,6 +14,7 @@ from pydantic import Field
 from catalens.core.bundle import Bundle
 from catalens.core.config import Settings
 from catalens.core.errors import ImageError, ImageTooLarge
+from catalens.core.gallery import no_promise
 from catalens.core.image import decode
 from catalens.core.prediction import Finding, Prediction
 from catalens.core.promise import Promise
@@ -155,9 +156,11 @@ class Predictor:
         photos = [id] * len(logits)
         product = self.bundle.fusion.fuse(photos, logits, embeddings)[1]
         vector = product_embeddings(photos, embeddings)[1]
-        probabilities = rules.probabilities(product)[0]
+        probabilities = rules.probabilities(product, vector)[0]
         suggestions = suggest(rules.sets, taxonomy, probabilities) if rules.sets is not None else None
         decision = decide(chosen, taxonomy, probabilities, rules.calibrator, suggestions)
+        if rules.gallery is not None:
+            decision = no_promise(rules.gallery, taxonomy, probabilities) or decision
         findings, verdict = squares.findings, None
         if rules.open_world is not None:
             verdict = rules.verdicts(product, vector)[0] or "known"
@@ -169,7 +172,7 @@ class Predictor:
             decision = review(STRANGE[verdict], probabilities)
         elif verdict == "bad photo":
             decision = review(bad_photo(flagged), probabilities)
-        elif objection := disagreement(taxonomy, squares.sources, rules.probabilities(logits)):
+        elif objection := disagreement(taxonomy, squares.sources, rules.probabilities(logits, embeddings)):
             decision = review(objection, probabilities)
         labels = best_labels(taxonomy, probabilities, top)
         attributes = best_values(self.bundle.manifest.attributes, heads)

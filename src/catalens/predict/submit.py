@@ -25,6 +25,7 @@ from catalens.core.durable import flush
 from catalens.core.errors import ConfigError, ImageError
 from catalens.core.lock import lock
 from catalens.core.progress import Progress, silent
+from catalens.core.scores import product_embeddings
 from catalens.core.seen import SeenIds
 from catalens.predict.ahead import ahead
 from catalens.predict.predictor import Photo, Predictor, Squares
@@ -240,6 +241,8 @@ def _answers(
     logits, embeddings = predictor.session.run(pixels)[:2]
     of_row = [str(number) for number, (_, squares, _) in enumerate(batch.rows) for _ in squares.sources]
     answered, fused = predictor.bundle.fusion.fuse(of_row, logits, embeddings) if of_row else ((), logits)
+    if of_row and predictor.bundle.gallery is not None:
+        fused = predictor.rules.probabilities(fused, product_embeddings(of_row, embeddings)[1])
     leaves = predictor.bundle.taxonomy.leaves
     best = {int(number): leaves[int(top)] for number, top in zip(answered, fused.argmax(axis=1), strict=True)}
     for number, (row, squares, unreadable) in enumerate(batch.rows):

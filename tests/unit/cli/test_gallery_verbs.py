@@ -56,6 +56,7 @@ def test_add_list_remove(shop: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert verb.out.endswith("[7]\n")
     assert "1 categories added to 7 trained ones" in verb.err
     assert "Simulated with 1 trained categories of 5 photos" in verb.err
+    assert "On 21 calibration products of trained categories, accuracy was 100.0% before and is" in verb.err
 
     verb = Verb(capsys, "add", new, newer, shop / "many", "--parent", "Office > Stock", "--json")
     assert verb.code == 0, verb.err

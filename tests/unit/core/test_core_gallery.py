@@ -18,7 +18,7 @@ from catalens.core.gallery import (
     Added,
     Gallery,
     Gate,
-    likeness,
+    Space,
     no_promise,
     prototypes,
     read_gallery,
@@ -35,30 +35,33 @@ def unit(values: np.ndarray) -> np.ndarray:
 
 
 def gallery(**changes: Any) -> Gallery:
-    """Trained: along x and y.  Added: c around z by two photos, d against x by one."""
+    """Trained: along x and y.  Added: c around z by two photos, d against x by one.  The space is as it is."""
     made = Gallery(
         categories=(Added("c", "Mango", "Fruit", 2), Added("d", "Lamp", "", 1)),
         embeddings=np.array([[0, 0.6, 0.8], [0, -0.6, 0.8], [-1, 0, 0]], np.float32),
         owners=np.array([0, 0, 1], np.int32),
+        space=Space(np.zeros(3, np.float32), np.eye(3, dtype=np.float32)),
         base=np.array([[1, 0, 0], [0, 1, 0]], np.float16),
-        gate=Gate(gallery=10, base=-8, sure=-0.5, offset=-1, sharpness=4),
+        gate=Gate(likeness=10, sure=-0.5, offset=-1, sharpness=4),
     )
     return replace(made, **changes)
 
 
-def test_likeness_by_hand() -> None:
-    """Half the mean direction (z, and -x), half the nearest photo."""
-    found = likeness(np.array([[0, 0, 1], [0, 0.6, 0.8]], np.float32), gallery().embeddings, gallery().owners)
-    np.testing.assert_allclose(found, [[(1 + 0.8) / 2, 0], [(0.8 + 1) / 2, 0]], atol=1e-6)
+def test_the_space_by_hand() -> None:
+    """Moved by the centre, stretched, and made of length 1 again."""
+    space = Space(np.array([1, 0], np.float32), np.array([[1, 0], [0, 4]], np.float32))
+    found = space(np.array([[4, 1], [1, 0], [1, 5]], np.float32))
+    np.testing.assert_allclose(found, [[0.6, 0.8], [0, 0], [0, 1]], atol=1e-6)
 
 
 def test_extend_by_hand() -> None:
-    product = np.array([[0, 0, 1]], np.float32)
-    odds = 10 * 0.9 - 8 * 0 - 0.5 * math.log(0.7) - 1
+    """Cosine 0.8 with c, -0.6 with d, and 0.6 with the trained class it is taken for."""
+    product = np.array([[0.6, 0, 0.8]], np.float32)
+    odds = 10 * (0.8 - 0.6) - 0.5 * math.log(0.7) - 1
     added = 1 / (1 + math.exp(-odds))
-    share = 1 / (1 + math.exp(4 * (0 - 0.9)))
+    share = 1 / (1 + math.exp(4 * (-0.6 - 0.8)))
     got = gallery().extend(np.array([[0.7, 0.3]]), product)
-    np.testing.assert_allclose(got, [[0.7 * (1 - added), 0.3 * (1 - added), added * share, added * (1 - share)]])
+    np.testing.assert_allclose(got, [[0.7 * (1 - added), 0.3 * (1 - added), added * share, added * (1 - share)]], 1e-6)
     assert got.dtype == np.float64
 
 
@@ -70,6 +73,8 @@ def test_rows_sum_to_one_and_old_ones_keep_their_order() -> None:
     assert ((got[:, 0] > got[:, 1]) == (probabilities[:, 0] > probabilities[:, 1])).all()
     np.testing.assert_array_equal(probabilities, before)
     assert gallery().extend(probabilities[:0], np.zeros((0, 3), np.float32)).shape == (0, 4)
+    one = gallery().extend(probabilities[3:4], unit(np.ones((1, 3))))
+    assert one.shape == (1, 4)
     sure = gallery().extend(np.array([[1.0, 0.0]]), np.array([[1, 0, 0]], np.float32))
     assert np.isfinite(sure).all()
 
@@ -120,7 +125,7 @@ def test_no_promise_for_what_was_added(probabilities: list[float], calibrated: i
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"embeddings": np.ones((3, 2), np.float32)}, r"photos and classes \[., D\]"),
+        ({"embeddings": np.ones((3, 2), np.float32)}, r"photos of shape \[K, 3\], got \[3, 2\]"),
         ({"owners": np.zeros(2, np.int32)}, "the owners of 3 photos"),
         ({"owners": np.array([0, 1, 1], np.int32)}, r"\[2, 1\] of them, got \[1, 2\]"),
         ({"owners": np.array([0, 0, 2], np.int32)}, "1 photo or more"),
@@ -129,8 +134,9 @@ def test_no_promise_for_what_was_added(probabilities: list[float], calibrated: i
         ({"embeddings": np.full((3, 3), 1, np.float32)}, "length 1"),
         ({"base": np.full((2, 3), np.inf, np.float16)}, "finite"),
         ({"categories": ()}, "1 photo or more"),
+        ({"base": np.eye(2, dtype=np.float16)}, r"classes of shape \[C, 3\], got \[2, 2\]"),
     ],
-    ids=["dim", "owners", "counts", "unknown owner", "below 0", "nan", "length", "base", "none"],
+    ids=["dim", "owners", "counts", "unknown owner", "below 0", "nan", "length", "base", "none", "directions"],
 )
 def test_what_does_not_fit_is_refused(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
@@ -141,7 +147,11 @@ def test_other_shapes_and_gates_are_refused() -> None:
     with pytest.raises(ValueError, match=r"expected probabilities \[P, 2\]"):
         gallery().extend(np.ones((1, 3)) / 3, np.array([[0, 0, 1]], np.float32))
     with pytest.raises(ValueError, match="finite"):
-        Gate(math.nan, 0, 0, 0, 1)
+        Gate(math.nan, 0, 0, 1)
+    with pytest.raises(ValueError, match=r"a centre \[D\] and a whitening"):
+        Space(np.zeros(2, np.float32), np.eye(3, dtype=np.float32))
+    with pytest.raises(ValueError, match="finite centre"):
+        Space(np.full(3, np.nan, np.float32), np.eye(3, dtype=np.float32))
 
 
 def test_round_trip_and_same_bytes(tmp_path: Path) -> None:
@@ -181,9 +191,23 @@ def other(path: Path, **changes: Any) -> None:
         lambda path: other(path, owners=np.array([0, 1, 1])),
         lambda path: other(path, base=np.zeros((3, 3), np.float16)),
         lambda path: other(path, base=np.zeros((2, 4), np.float16)),
+        lambda path: other(path, whitening=np.eye(4, dtype=np.float32)),
         lambda path: other(path, embeddings=np.float32(3)),
     ],
-    ids=["missing", "empty", "text", "cut", "a bit", "lacking", "objects", "counts", "classes", "dim", "a number"],
+    ids=[
+        "missing",
+        "empty",
+        "text",
+        "cut",
+        "a bit",
+        "lacking",
+        "objects",
+        "counts",
+        "classes",
+        "directions",
+        "dim",
+        "a number",
+    ],
 )
 def test_a_damaged_file_is_named(tmp_path: Path, damage: Callable[[Path], object]) -> None:
     gallery().write(tmp_path)
@@ -195,7 +219,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, damage: Callable[[Path], object
 
 @pytest.mark.parametrize(
     "values",
-    [{}, {"categories": [{"id": "c"}]}, {"categories": 3}, {"gate": {"gallery": 1}}, {"gate": None}],
+    [{}, {"categories": [{"id": "c"}]}, {"categories": 3}, {"gate": {"likeness": 1}}, {"gate": None}],
     ids=["nothing", "half a category", "a number", "half a gate", "no gate"],
 )
 def test_a_manifest_that_makes_no_gallery(tmp_path: Path, values: dict[str, Any]) -> None:
