@@ -32,6 +32,8 @@ SETTINGS = {
     "export": "catalens.export.run:ExportSettings",
     "evaluate": "catalens.evaluate:EvaluateSettings",
     "calibrate": "catalens.export.recalibrate:RecalibrateSettings",
+    "gallery add": "catalens.export.gallery:GallerySettings",
+    "gallery remove": "catalens.export.gallery:GallerySettings",
     "predict": "catalens.predict.predictor:PredictSettings",
     "serve": "catalens.serve.settings:ServeSettings",
 }
