@@ -223,8 +223,8 @@ class Limit(NamedTuple):
 class OpenWorld:
     """The rule of a bundle.  None: no limit of that kind could be set.
 
-    `strangers` is how many strangers were supplied to choose `far` by; with 0, `far` is the limit of `near` made
-    stricter, and nobody knows how many strangers it finds.  `unknown` is where products of no known category came
+    `strangers` is how many strangers were supplied to choose `far` by; with 0 there is no such limit, and what is far is
+    found as near, if at all.  `unknown` is where products of no known category came
     from: "held out", or "masked" (known ones, their own class left out).
     Raises ValueError where these do not fit.
     """

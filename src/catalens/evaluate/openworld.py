@@ -6,7 +6,7 @@ Two roles, each with the scorer of best AUROC:
   The scorer is chosen and measured on the same half: among eight, that flatters the winner a little.  And `trash` may
   know only the kinds of strangers that it was shown: taught flowers, it told grocery from flowers by 1.00 AUROC and
   from fashion by 0.97, where `knn` had 0.99.  So supply every kind that is expected.
-  Without strangers nothing is made up: the scorer of near serves, stricter, and the manifest says so.
+  Without strangers nothing is made up: there is no limit of far, and all the products that may be lost are near's.
 - near (a category that the model does not know): against products of categories that were held out of training, or,
   without such, against the calibration products themselves, each with its own class left out.  That is a stand-in, for
   the network did see their class in training; held-out ones are better evidence.
@@ -189,9 +189,10 @@ def fit(
     known = {name: score(name, *products, bank) for name in scorers}
     near = _choose(known, {name: score(name, *unknown, bank, without=masked) for name in scorers})
     far = judged and _choose(known, {name: score(name, *judged, bank) for name in scorers})
-    first = known[(far or near).scorer]
-    far_limit = _limit(far or near, first, np.zeros(len(first), bool), FAR_SHARE * (1 - keep))
-    lost = first <= far_limit.threshold if far_limit else np.zeros(len(first), bool)
+    lost = np.zeros(len(truth), dtype=bool)
+    far_limit = _limit(far, known[far.scorer], lost, FAR_SHARE * (1 - keep)) if far else None
+    if far_limit is not None:
+        lost = known[far_limit.scorer] <= far_limit.threshold
     near_limit = _limit(near, known[near.scorer], lost, 1 - keep)
     used = {limit.scorer for limit in (far_limit, near_limit) if limit}
     rule = OpenWorld(

@@ -17,7 +17,7 @@ from catalens.core.taxonomy import SEPARATOR, Taxonomy
 
 AS_IT_IS = Calibrator()
 STRANGE = {  # verdicts of products that are not filed, and what a person is told
-    "near": "It looks like a product of no category that this model knows: ask a person.",
+    "near": "It does not look like a product of any category that this model knows: ask a person.",
     "far": "It does not look like anything that this shop sells: ask a person.",
 }
 NAMED, SPOKEN = 10, 5  # suggestions in an answer, and the most that its sentence lists

@@ -8,7 +8,7 @@ import platform
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from catalens import __version__
 from catalens.core.bundle import Bundle
 from catalens.core.durable import replacing_folder
 from catalens.core.errors import BundleCorrupt, BundleIncompatible, ConfigError, NotFound, Overloaded
+from catalens.core.folders import user_cache
 from catalens.track.client import connect, experiment_of, registry_uri, shown
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def resolve(name: str, *, uri: str | None = None, cache: Path | None = None) -> 
     """A verified bundle's folder for a `models:/` name, downloaded where it is not in the cache.  Raises as `fetch`."""
     uri = uri or registry_uri()
     version = find(name, uri=uri)
-    folder = (cache or cache_folder()) / _safe(version.model) / (version.digest[:16] or f"v{version.version}")
+    folder = (cache or user_cache() / "models") / _safe(version.model) / (version.digest[:16] or f"v{version.version}")
     if folder.is_dir():
         try:
             if Bundle(folder).digest == version.digest:
@@ -119,13 +120,6 @@ def resolve(name: str, *, uri: str | None = None, cache: Path | None = None) -> 
             pass
     _download(version, folder, uri)
     return folder
-
-
-def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where bundles from the registry are kept: models/ in `CATALENS_CACHE`, else in the user's cache folder."""
-    if own := environment.get("CATALENS_CACHE"):
-        return Path(own) / "models"
-    return Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "catalens" / "models"
 
 
 def parse(name: str) -> tuple[str, str | None, str | None]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import PIL
 
 from catalens.core.errors import ConfigError
+from catalens.core.folders import user_cache
 from catalens.core.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
 from catalens.train.dataset import Photos
 from catalens.train.rowfile import RowFile, size_of
@@ -59,13 +60,7 @@ def open_squares(
 
 def cache_folder(settings: TrainSettings) -> Path:
     """Where caches lie: `cache_dir`, or the user's cache folder as the platform has it."""
-    if settings.cache_dir is not None:
-        return settings.cache_dir
-    if os.name == "nt":
-        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "catalens"
+    return settings.cache_dir or user_cache()
 
 
 def unusable(error: OSError, folder: Path, *, instead: str = "train.cache=none") -> ConfigError:

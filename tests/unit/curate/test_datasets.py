@@ -17,11 +17,12 @@ from tests.builders.webserver import Asked, LocalServer, Reply
 
 from catalens.core.catalog import Catalog
 from catalens.core.errors import ConfigError, FetchError, SourceError
+from catalens.core.folders import user_cache
 from catalens.core.progress import silent
 from catalens.core.web import Web
 from catalens.curate.datasets import fetch as fetching
 from catalens.curate.datasets.download import download
-from catalens.curate.datasets.fetch import default_cache, fetch
+from catalens.curate.datasets.fetch import fetch
 from catalens.curate.datasets.table import Dataset, RemoteFile, datasets, find_dataset
 from catalens.curate.datasets.unpack import unpack
 from catalens.curate.fetch.settings import WebSettings
@@ -230,8 +231,11 @@ def test_a_data_set_behind_a_login_says_where_it_is(tmp_path: Path) -> None:
 
 
 def test_the_cache_is_where_the_platform_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CATALENS_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_cache() == tmp_path / "catalens" / "datasets"
+    assert user_cache() == tmp_path / "catalens"
+    monkeypatch.setenv("CATALENS_CACHE", str(tmp_path / "own"))
+    assert user_cache() == tmp_path / "own"
 
 
 @pytest.fixture

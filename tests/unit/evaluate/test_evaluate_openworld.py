@@ -206,10 +206,11 @@ def test_the_better_scorer_is_chosen() -> None:
 def test_no_strangers() -> None:
     result = fitted(keep=0.9)
     rule = result.open_world
-    assert rule.far is not None
+    assert rule.far is None
     assert rule.near is not None
-    assert rule.far.scorer == rule.near.scorer == result.near.scorer
-    assert rule.far.threshold < rule.near.threshold
+    assert rule.near.scorer == result.near.scorer
+    lost = score(rule.near.scorer, *PRODUCTS, BANK) < rule.near.threshold
+    assert 0.05 < lost.mean() <= 0.1, "all that may be lost is near's"
     values = json.loads(json.dumps(result.to_json()))
     assert (values["far"], values["strangers"], values["rule"]["strangers"]) == (None, None, 0)
     assert "trash" not in of(result.near)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import csv
 import errno
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from catalens.train.frozen import FrozenDataset, prepare
 from catalens.train.mixing import Mixer
 from catalens.train.model import Classifier, build
 from catalens.train.module import Objective, TrainModule
+from catalens.train.run import run
 from catalens.train.settings import TrainSettings
 from catalens.train.split import split
 
@@ -305,3 +307,19 @@ def test_a_file_that_vanished_under_a_run_is_an_error(catalog, tmp_path: Path) -
     file = rowfile.RowFile.on_disk(tmp_path / "a.rows", len(photos), (4,), "float16")
     with pytest.raises(CatalogError, match="changed while it was in use"):
         FrozenDataset(file, photos, views=1, channels_last=False)[0, 0]
+
+
+@pytest.mark.parametrize("mode", ["last", "probe"])
+def test_a_run_from_the_cache_learns_what_the_other_does(mode: str, tmp_path: Path) -> None:
+    """Epoch e sees view e either way, so only the cache's float16 stands between the two."""
+    catalog = striped_catalog(tmp_path / "shop.catalog", products=48)
+    losses = {}
+    for views in (0, 2):
+        settings = TrainSettings.model_validate(
+            {"model": "resnet18", "size": 32, "mode": mode, "views": views, "epochs": 2, "batch": 8, "augment": "mild"}
+            | {"cache_dir": tmp_path / "cache", "tracking": "none", "lr": 3e-3}
+        )
+        run(catalog, tmp_path / f"{mode}-{views}", settings)
+        with (tmp_path / f"{mode}-{views}" / "metrics.csv").open() as file:
+            losses[views] = [float(row["train_loss"]) for row in csv.DictReader(file)]
+    assert losses[2] == pytest.approx(losses[0], rel=0.01)

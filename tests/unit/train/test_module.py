@@ -112,3 +112,11 @@ def test_normalise_is_the_published_arithmetic() -> None:
     preprocess = Preprocess(size=8, mean=(0.1, 0.2, 0.3), std=(0.5, 0.4, 0.3))
     expected = (pixels.double() / 255 - torch.tensor(preprocess.mean).double()) / torch.tensor(preprocess.std).double()
     assert torch.allclose(Normalise(preprocess)(pixels).double(), expected.permute(0, 3, 1, 2), atol=1e-5)
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_the_memory_layout_is_the_one_asked_for(channels_last: bool) -> None:
+    pixels = torch.zeros(2, 8, 8, 3, dtype=torch.uint8)
+    found = Normalise(Preprocess(size=8), channels_last=channels_last)(pixels)
+    assert found.is_contiguous(memory_format=torch.channels_last) == channels_last
+    assert found.is_contiguous() == (not channels_last)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from catalens.core.durable import replacing
 from catalens.core.errors import SourceError
+from catalens.core.folders import user_cache
 from catalens.core.progress import Progress, silent
 from catalens.core.web import Limits, Web
 from catalens.curate.datasets.download import download
@@ -48,7 +48,7 @@ def fetch(name: str, settings: WebSettings, *, progress: Progress = silent) -> R
         then = f"catalens ingest FOLDER CATALOG --format {dataset.format}"
         message = f"needs a login: fetch it at {dataset.login}, unpack it, then: {then}"
         raise SourceError(message, source=name)
-    folder = (settings.cache or default_cache()) / name
+    folder = (settings.cache or user_cache() / "datasets") / name
     with hold(folder):
         digests = _download(dataset, folder / "files", settings, progress)
         data = _unpacked(dataset, folder, digests, progress)
@@ -75,15 +75,6 @@ def _unpacked(dataset: Dataset, folder: Path, digests: list[str], progress: Prog
         unpack(archives, data, progress)
         _write(made_of, "\n".join(digests))
     return data
-
-
-def default_cache() -> Path:
-    """Where data sets are kept, as the platform has it."""
-    if os.name == "nt":
-        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "catalens" / "datasets"
 
 
 def _remarks(dataset: Dataset, digests: list[str]) -> tuple[str, ...]:
