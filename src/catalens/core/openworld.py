@@ -223,9 +223,9 @@ class Limit(NamedTuple):
 class OpenWorld:
     """The rule of a bundle.  None: no limit of that kind could be set.
 
-    `strangers` is how many strangers were supplied to choose `far` by; with 0 there is no such limit, and what is far is
-    found as near, if at all.  `unknown` is where products of no known category came
-    from: "held out", or "masked" (known ones, their own class left out).
+    `strangers` is how many strangers were supplied to choose `far` by; with 0 there is no such limit, and what is far
+    is found as near, if at all.  `unknown` is where products of no known category came from: "held out", or "masked"
+    (known ones, their own class left out).
     Raises ValueError where these do not fit.
     """
 
