@@ -303,3 +303,17 @@ def test_a_manifest_that_makes_no_rule(tmp_path: Path, changes: dict[str, Any]) 
     RULE.write(tmp_path)
     with pytest.raises(BundleCorrupt, match="does not hold an open-world rule"):
         read_open_world(RULE.to_json() | changes, tmp_path, classes=6, dim=8)
+
+
+def test_the_product_of_two_scorers() -> None:
+    bank = random_bank()
+    logits = RNG.normal(size=(20, 6))
+    embeddings = RNG.normal(size=(20, 8)).astype(np.float32)
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    both = score("msp_knn", logits, embeddings, bank)
+    expected = score("msp", logits, embeddings, None) * np.maximum(score("knn", logits, embeddings, bank), 0)
+    assert both == pytest.approx(expected)
+    with pytest.raises(ValueError, match="expected a bank"):
+        score("msp_knn", logits, embeddings, None)
+    with pytest.raises(ValueError, match="expected a bank"):
+        OpenWorld(None, Limit("msp_knn", 0.5))
