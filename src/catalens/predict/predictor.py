@@ -36,7 +36,8 @@ from catalens.predict.session import Session
 
 DEFAULT_PROMISE = 0.98
 DEFAULT_TOP = 5
-UNUSABLE = ("blurred", "dark", "over-exposed", "blank", "placeholder", "cut short")  # flags of photos to ask for again
+EMPTY = ("dark", "blank", "placeholder", "cut short")  # flags of photos that show nothing, a stranger neither
+UNUSABLE = (*EMPTY, "blurred", "over-exposed")  # flags of photos to ask for again
 
 
 class PredictSettings(Settings):
@@ -164,7 +165,8 @@ class Predictor:
         findings, verdict = squares.findings, None
         if rules.open_world is not None:
             verdict = rules.verdicts(product, vector)[0] or "known"
-            flagged = bad_photos(squares.photos) if decision.action != "file" or verdict in STRANGE else ()
+            flags = EMPTY if verdict == "far" else UNUSABLE
+            flagged = bad_photos(squares.photos, flags) if decision.action != "file" or verdict in STRANGE else ()
             findings += flagged
             if flagged and len(flagged) == len(squares.photos):
                 verdict = "bad photo"
@@ -203,11 +205,11 @@ def photo_finding(error: ImageError, source: str) -> Finding:
     return Finding(source, "too large" if isinstance(error, ImageTooLarge) else "unreadable", error.message)
 
 
-def bad_photos(photos: Sequence[Photo]) -> tuple[Finding, ...]:
-    """A finding for each photo that nobody could judge a product by; each has been decoded before."""
+def bad_photos(photos: Sequence[Photo], unusable: Sequence[str] = UNUSABLE) -> tuple[Finding, ...]:
+    """A finding for each photo with one of these flags; each has been decoded before."""
     found = []
     for photo in photos:
-        flags = [flag for flag in measure(decode(photo.data, source=photo.source)).flags if flag in UNUSABLE]
+        flags = [flag for flag in measure(decode(photo.data, source=photo.source)).flags if flag in unusable]
         if flags:
             found.append(Finding(photo.source, "bad photo", ", ".join(flags)))
     return tuple(found)
