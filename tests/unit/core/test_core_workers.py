@@ -25,7 +25,8 @@ if __name__ == "__main__":
 """
 
 STOPPED = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins deaf to it
 from catalens.core.workers import worker_pool
 if __name__ == "__main__":
     try:
@@ -52,7 +53,7 @@ def test_workers_of_a_killed_process_end() -> None:
     assert workers
     parent.send_signal(signal.SIGKILL)
     parent.communicate()
-    waited = time.monotonic() + 60
+    waited = time.monotonic() + 20
     while any(worker.is_running() for worker in workers) and time.monotonic() < waited:
         time.sleep(0.05)
     assert [worker.pid for worker in workers if worker.is_running()] == []
@@ -66,5 +67,5 @@ def test_ctrl_c_ends_the_parent_and_its_workers_without_a_word_of_theirs() -> No
     assert parent.stdout is not None
     assert parent.stdout.readline() == "1\n"
     os.killpg(parent.pid, signal.SIGINT)
-    out, err = parent.communicate(timeout=90)  # 20 were too few beside other work, twice
+    out, err = parent.communicate(timeout=40)
     assert (parent.returncode, out, err) == (0, "stopped\n", "")
