@@ -40,8 +40,8 @@ class Calibrator:
     """`temperature` divides the logits (Guo et al., 2017).
 
     With vector scaling, each class has a `scale` and a `shift` of its own behind it, float64 [C]: its logit is
-    `scale * logit / temperature + shift`.  `levels` maps a level to what its confidences mean, where raw ones mislead;
-    being rising, such a map changes what is stated and never which node is chosen.
+    `scale * (logit - the row's mean) / temperature + shift`.  `levels` maps a level to what its confidences mean, where
+    raw ones mislead; being rising, such a map changes what is stated and never which node is chosen.
     """
 
     temperature: float = 1.0
@@ -63,6 +63,8 @@ class Calibrator:
         """float [N, C] -> float64 [N, C], whose softmax are the probabilities."""
         scaled = np.asarray(logits, dtype=np.float64) / self.temperature
         if self.scale is not None and self.shift is not None:
+            # logits are known up to a constant a row, which no class's factor may turn into a difference
+            scaled -= scaled.mean(axis=1, keepdims=True)
             scaled *= self.scale
             scaled += self.shift
         return scaled

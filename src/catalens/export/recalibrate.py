@@ -58,8 +58,9 @@ def run(
     if "train_digest" in trained:
         digests = {"catalog_digest": trained["catalog"]["digest"], "train_digest": trained["train_digest"]}
         catalog.check_not_split_anew(bundle.base_taxonomy, **digests)
+    session = Session(bundle)
     calibration = calibrate_on(
-        Session(bundle),
+        session,
         catalog,
         bundle.base_taxonomy,
         settings,
@@ -69,13 +70,11 @@ def run(
     )
     gallery = bundle.gallery
     if gallery is not None:
-        calibration, gallery = with_added(
-            Session(bundle), catalog, bundle, gallery, calibration, settings, progress=progress
-        )
+        calibration, gallery = with_added(session, catalog, bundle, gallery, calibration, settings, progress=progress)
     mix = None
     if settings.mix_of is not None:
         mix = mix_of(
-            Session(bundle),
+            session,
             Catalog(settings.mix_of),
             bundle.taxonomy,
             calibration,

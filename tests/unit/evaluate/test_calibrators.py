@@ -117,3 +117,13 @@ def test_damage_names_the_file(tmp_path: Path) -> None:
 def test_a_curve_that_falls_is_refused(said: list[float], meant: list[float]) -> None:
     with pytest.raises(ValueError, match="rising"):
         Isotonic(np.array(said), np.array(meant))
+
+
+def test_a_constant_a_row_changes_nothing() -> None:
+    """A network's logits may have any mean; fusion leaves them known up to it."""
+    logits, truth = _rows(600, shift=(2, 0, 0, -2))
+    found = fit_vector(logits, truth)
+    moved = logits + np.random.default_rng(1).normal(5, 3, (len(logits), 1))
+    np.testing.assert_allclose(found.probabilities(moved), found.probabilities(logits), atol=1e-9)
+    again = fit_vector(moved, truth)
+    assert nll(again.logits(moved), truth) <= nll(moved / again.temperature, truth)
