@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from catalens.core.gallery import Gallery, Gate, Space, cosines, paired, prototypes
 from catalens.core.scores import Floats, log_softmax
+from catalens.evaluate import logistic
 
 ROUNDS, SHOTS = 20, 5
 MORE_SHOTS = (3, 8)  # reported beside SHOTS
@@ -33,7 +34,6 @@ PENALTY = 1e-3  # of the regression; a tenth and ten times that found as many
 DIRECTIONS = 256  # of the whitened space; 200 and 512 measured alike, 128 found 0.04 less
 RIDGE = 0.3  # of the mean variance, added to every direction's
 SHARPNESS = np.geomspace(1, 200, 40)  # tried, by the likelihood of hidden products
-STEPS = 60
 TINY = 1e-12
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -252,7 +252,8 @@ def _gate(found: list[_Rows]) -> Gate:
     nearer = np.concatenate([rows.alike.max(axis=1) - rows.taken for rows in found])
     largest, new = (np.concatenate([getattr(rows, name) for rows in found]) for name in ("largest", "new"))
     features = np.stack([nearer, np.log(np.maximum(largest, TINY))], axis=1)
-    weight, sure, offset = _logistic(features, new).tolist()
+    centre, spread = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
+    weight, sure, offset = logistic.fit(features, new, centre=centre, spread=spread, penalty=PENALTY).tolist()
 
     def unlikely(sharpness: float) -> float:
         own = [log_softmax(sharpness * rows.alike)[rows.new, rows.truth[rows.new]] for rows in found]
@@ -310,25 +311,3 @@ def _shares(new: Flags, correct: Flags, right: Flags, taken: Flags) -> Measured:
         old_after=share(correct, ~new),
         taken=share(taken, ~new),
     )
-
-
-def _logistic(features: Doubles, positive: Flags) -> Doubles:
-    """float64 [N, F], bool [N] -> [F + 1]: weights and a constant, both sides weighing the same.
-
-    Newton's method on the mean loss plus PENALTY / 2 times the squared weights, of features divided by their spread.
-    """
-    centre, spread = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
-    values = np.concatenate([(features - centre) / spread, np.ones((len(features), 1))], axis=1)
-    weight = np.where(positive, 0.5 / max(1, positive.sum()), 0.5 / max(1, (~positive).sum()))
-    penalty = np.append(np.full(features.shape[1], PENALTY), 1e-9)  # the constant is free
-    found = np.zeros(values.shape[1])
-    for _ in range(STEPS):
-        chance = 1 / (1 + np.exp(-np.clip(values @ found, -500, 500)))
-        slope = values.T @ (weight * (chance - positive)) + penalty * found
-        curve = (values * (weight * chance * (1 - chance))[:, None]).T @ values + np.diag(penalty)
-        step = np.linalg.solve(curve, slope)
-        found -= step / max(1.0, float(np.abs(step).max()))  # far from the minimum a whole step may overshoot
-        if np.abs(step).max() < 1e-8:
-            break
-    weights = found[:-1] / spread
-    return np.append(weights, found[-1] - weights @ centre)

@@ -32,6 +32,7 @@ import numpy.typing as npt
 
 from catalens.core.openworld import NEED_BANK, SCORERS, Bank, Limit, OpenWorld, score
 from catalens.core.scores import Floats
+from catalens.evaluate import logistic
 
 DIRECTIONS = 128  # of the basis
 ROWS = 20_000  # of the bank
@@ -45,7 +46,6 @@ BLOCK = 8_192
 RIDGE = 0.1
 PENALTY = 0.01  # of the logistic regression; a tenth and ten times that measured alike
 FAR_SHARE = 0.5  # of the products that may be lost, how many `far` may lose
-STEPS = 50
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -279,30 +279,14 @@ def _whitening(within: Doubles, total: Doubles) -> tuple[Doubles, Doubles]:
 
 
 def _trash(bank: Bank, strangers: Floats) -> Floats:
-    """Embeddings [M, D] -> float32 [K + 2]: logistic regression against the bank's rows, both sides weighing the same.
-
-    Newton's method (IRLS) on the mean loss plus PENALTY / 2 times the squared weights, in features divided by their
-    spread among the bank's rows.
-    """
+    """Embeddings [M, D] -> float32 [K + 2]: logistic regression against the bank's rows, in features divided by their
+    spread among these."""
     ours, theirs = bank.features(bank.rows), bank.features(strangers.astype(np.float32, copy=False) @ bank.basis)
     centre, spread = ours.mean(axis=0), np.maximum(ours.std(axis=0), 1e-4)
-    values = (np.concatenate([ours, theirs]).astype(np.float64) - centre) / spread
-    values = np.concatenate([values, np.ones((len(values), 1))], axis=1)
-    stranger = np.repeat([0.0, 1.0], [len(ours), len(theirs)])
-    weight = np.repeat([0.5 / len(ours), 0.5 / len(theirs)], [len(ours), len(theirs)])
-    penalty = np.full(values.shape[1], PENALTY)
-    penalty[-1] = 1e-9  # the constant is free
-    found = np.zeros(values.shape[1])
-    for _ in range(STEPS):
-        chance = 1 / (1 + np.exp(-np.clip(values @ found, -500, 500)))
-        slope = values.T @ (weight * (chance - stranger)) + penalty * found
-        curve = (values * (weight * chance * (1 - chance))[:, None]).T @ values + np.diag(penalty)
-        step = np.linalg.solve(curve, slope)
-        found -= step / max(1.0, float(np.abs(step).max()))  # far from the minimum a whole step may overshoot
-        if np.abs(step).max() < 1e-6:
-            break
-    weights = found[:-1] / spread
-    return np.append(weights, found[-1] - weights @ centre).astype(np.float32)
+    stranger = np.repeat([False, True], [len(ours), len(theirs)])
+    both = np.concatenate([ours, theirs])
+    found = logistic.fit(both, stranger, centre=centre, spread=spread, penalty=PENALTY, tolerance=1e-6)
+    return found.astype(np.float32)
 
 
 def _stratified(labels: npt.NDArray[np.integer], most: int, seed: int) -> Ints:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 from pydantic import Field
 
 from catalens.core.bundle import MANIFEST, TAXONOMY, Bundle, write_bundle
@@ -30,7 +29,7 @@ from catalens.core.scores import Floats
 from catalens.core.taxonomy import SEPARATOR, Taxonomy
 from catalens.evaluate import gallery as fitting
 from catalens.export.calibration import labelled
-from catalens.predict.catalog import score_images
+from catalens.export.openworld import training_photos
 from catalens.predict.predictor import Photo
 from catalens.predict.session import Session
 
@@ -41,7 +40,6 @@ CARD = "card.md"
 REPLACED = (MANIFEST, TAXONOMY, FILE, CARD)
 SECTION = "## Added categories"  # of the card; stands last
 FEWEST, MOST = 3, 20  # photos of a category; of more than 8 each one adds little, and with many training is better
-BANK_PHOTOS, BANK_A_LEAF = 20_000, 200  # training photos looked at: in all, and of one leaf
 TRAIN, FALLBACK = "train", "val"
 
 
@@ -224,11 +222,11 @@ def _fit(
     if part == TRAIN:
         raise CatalogError("the model was trained on part 'train'; fit the gate on another", source=str(catalog.path))
     part = part if part in parts else FALLBACK
-    bank, labels = _bank(session, catalog, taxonomy, settings.seed, progress)
+    trained_on, labels = training_photos(session, catalog, taxonomy, seed=settings.seed, progress=progress)
     products = labelled(session, catalog, taxonomy, part=part, fusion=bundle.fusion, progress=progress)
     try:
         return fitting.fit(
-            bank,
+            trained_on.embeddings,
             labels,
             bundle.calibrator.probabilities(products.logits),
             products.embeddings,
@@ -241,22 +239,6 @@ def _fit(
         )
     except ValueError as error:
         raise CatalogError(f"has too little to fit the gate on: {error}", source=str(catalog.path)) from None
-
-
-def _bank(
-    session: Session, catalog: Catalog, taxonomy: Taxonomy, seed: int, progress: Progress
-) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Embeddings float32 [N, D] of training photos and their leaves int64 [N], spread over the leaves by seed."""
-    images, leaves = catalog.labelled(TRAIN, taxonomy)
-    mixed = np.random.default_rng(seed).permutation(len(leaves))
-    mixed = mixed[np.argsort(leaves[mixed], kind="stable")]
-    _, starts, counts = np.unique(leaves[mixed], return_index=True, return_counts=True)
-    most = min(BANK_A_LEAF, max(2, BANK_PHOTOS // max(1, len(starts))))
-    rows = np.sort(mixed[np.arange(len(mixed)) - np.repeat(starts, counts) < most])
-    scores, _ = score_images(session, catalog, images.take(pa.array(rows)), progress=progress)
-    index, known = taxonomy.leaf_index, catalog.categories_in(taxonomy)
-    labels = np.array([index[known[product] or ""] for product in scores.product_ids], np.int64)
-    return scores.embeddings, labels
 
 
 def _report(bundle: Bundle) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from catalens.core.catalog import Catalog
@@ -37,17 +37,30 @@ def make_bank(
     progress: Progress = silent,
 ) -> Bank | None:
     """The bank of the catalog's training products; None where it has none of a category that the model knows."""
-    index, categories = taxonomy.leaf_index, catalog.categories_in(taxonomy)
-    images = catalog.images_of(TRAIN) if TRAIN in set(catalog.split.values()) else catalog.images.slice(0, 0)
-    owners = images["product_id"].to_pylist()
-    leaves = np.array([index.get(categories[product] or "", -1) for product in owners], np.int64)
-    rows = _spread(leaves, seed)
-    if not len(rows):
+    if TRAIN not in set(catalog.split.values()):
         return None
-    scores, _ = score_images(session, catalog, images.take(pa.array(rows)), progress=progress)
+    scores, labels = training_photos(session, catalog, taxonomy, seed=seed, progress=progress)
+    if not len(labels):
+        return None
+    leaf_of = dict(zip(scores.product_ids, labels.tolist(), strict=True))
     ids, embeddings = product_embeddings(scores.product_ids, scores.embeddings)
-    labels = np.array([index[categories[product] or ""] for product in ids], np.int64)
-    return openworld.make_bank(embeddings, labels, seed=seed)
+    return openworld.make_bank(embeddings, np.array([leaf_of[product] for product in ids], np.int64), seed=seed)
+
+
+def training_photos(
+    session: Session, catalog: Catalog, taxonomy: Taxonomy, *, seed: int, progress: Progress = silent
+) -> tuple[Scores, npt.NDArray[np.int64]]:
+    """What the graph says of training photos, so many of each leaf by `seed` and so many in all, and their leaves int64
+    [N].  Raises CatalogError if there is no part to train on."""
+    images, leaves = catalog.labelled(TRAIN, taxonomy)
+    mixed = np.random.default_rng(seed).permutation(len(leaves))
+    mixed = mixed[np.argsort(leaves[mixed], kind="stable")]
+    _, starts, counts = np.unique(leaves[mixed], return_index=True, return_counts=True)
+    most = min(BANK_A_LEAF, max(2, BANK_PHOTOS // max(1, len(starts))))
+    rows = np.sort(mixed[np.arange(len(mixed)) - np.repeat(starts, counts) < most])
+    scores, _ = score_images(session, catalog, images.take(pa.array(rows)), progress=progress)
+    index, known = taxonomy.leaf_index, catalog.categories_in(taxonomy)
+    return scores, np.array([index[known[product] or ""] for product in scores.product_ids], np.int64)
 
 
 def fit(
@@ -107,13 +120,3 @@ def outputs(scores: Scores, fusion: Fusion) -> tuple[tuple[str, ...], Outputs]:
     """The products of some photos, and what the graph says of each."""
     ids, logits = fusion.fuse(scores.product_ids, scores.logits, scores.embeddings)
     return ids, Outputs(logits, product_embeddings(scores.product_ids, scores.embeddings)[1])
-
-
-def _spread(leaves: np.ndarray, seed: int) -> np.ndarray:
-    """Rows of at most so many photos a leaf, and so many in all, in their order; -1 is no leaf."""
-    by_leaf: dict[int, list[int]] = defaultdict(list)
-    for row in np.random.default_rng(seed).permutation(len(leaves)).tolist():
-        if leaves[row] >= 0:
-            by_leaf[int(leaves[row])].append(row)
-    most = min(BANK_A_LEAF, max(2, BANK_PHOTOS // max(1, len(by_leaf))))
-    return np.sort(np.array([row for rows in by_leaf.values() for row in rows[:most]], np.int64))

@@ -286,7 +286,9 @@ def test_a_gate_is_fitted_on_val_and_calibration_is_of_what_it_fuses(
     noisy: tuple[Catalog, TrainedRun], tmp_path: Path
 ) -> None:
     catalog, trained = noisy
-    bundle = _filled(catalog, tmp_path / "gated.bundle", trained, ExportSettings(fusion="gated"))
+    bundle = _filled(
+        catalog, tmp_path / "gated.bundle", trained, ExportSettings(fusion="gated", calibrator="temperature")
+    )
     chosen = bundle.manifest.calibration["fusion"]
     assert (chosen["kind"], chosen["part"], chosen["several"]) == ("gated", "val", 72)
     assert set(chosen["table"]) == {"mean", "max", "gated"}
@@ -295,7 +297,9 @@ def test_a_gate_is_fitted_on_val_and_calibration_is_of_what_it_fuses(
     ids, logits = bundle.fusion.fuse(scores.product_ids, scores.logits, scores.embeddings)
     truth = np.array([bundle.taxonomy.leaf_index[str(catalog.categories[product])] for product in ids])
     assert bundle.manifest.temperature == pytest.approx(fit_temperature(logits, truth))
-    again = _filled(catalog, tmp_path / "again.bundle", trained, ExportSettings(fusion="gated"))
+    again = _filled(
+        catalog, tmp_path / "again.bundle", trained, ExportSettings(fusion="gated", calibrator="temperature")
+    )
     assert again.manifest.files["fusion.npz"] == bundle.manifest.files["fusion.npz"]
 
 
@@ -308,7 +312,7 @@ def test_few_products_of_several_photos_are_averaged_with_a_note(run_folder: Pat
 
 def test_without_val_there_is_nothing_to_fit_a_gate_on(catalog: Catalog, run_folder: Path, tmp_path: Path) -> None:
     _without_part(catalog, "val", "test")
-    bundle = export.run(run_folder, tmp_path / "b.bundle", ExportSettings(fusion="gated"))
+    bundle = export.run(run_folder, tmp_path / "b.bundle", ExportSettings(fusion="gated", calibrator="temperature"))
     assert bundle.fusion.kind == "mean"
     assert "no part 'val' to fit a gate on" in bundle.manifest.calibration["fusion"]["note"]
 
