@@ -7,29 +7,29 @@ epoch v would augment it, and epoch e takes view e modulo `views`.
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch import Tensor
+from torch.utils.data import Dataset
 
 from catalens.core.errors import CatalogError, ConfigError
 from catalens.core.lock import lock
 from catalens.core.progress import Progress, silent
-from catalens.train.dataset import Batch, PhotoDataset, Photos, Place, collate, start_worker
+from catalens.train.dataset import Batch, PhotoDataset, Photos, Place
 from catalens.train.model import Classifier
 from catalens.train.rowfile import RowFile, size_of
 from catalens.train.settings import TrainSettings
-from catalens.train.split import Outputs, Split, evaluated, example, split
+from catalens.train.split import Outputs, Split, split
 from catalens.train.squares import cache_folder, unusable
+from catalens.train.trunk import Trunk, computed, fast, in_torch
 
-BATCH = 16  # photos that the trunk computes at once: faster than 8 or 32, whose arrays no longer fit the caches
+REPORTED = 16  # photos between two reports of progress
 LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -157,8 +157,8 @@ def _computed(
                 if len(rows := file.missing()):
                     size = size_of(len(file), form, "float16") / 1e9
                     say(f"computing the frozen layers once: {len(rows):,} pictures, {size:.2f} GB in {path.parent}")
-                    trunk = fast(model, parts, settings.size) if device.type == "cpu" else parts.trunk
-                    _fill(file, rows, dataset, trunk, device, channels_last, settings.workers, progress)
+                    trunk = fast(model, parts, settings.size) if device.type == "cpu" else None
+                    _fill(file, rows, dataset, trunk or in_torch(parts, device), channels_last, progress)
                     file.flush()
         except OSError as error:
             raise unusable(error, path.parent, instead="train.views=0") from None
@@ -168,62 +168,16 @@ def _computed(
 
 
 def _fill(
-    file: RowFile,
-    rows: np.ndarray,
-    dataset: PhotoDataset,
-    trunk: Callable[[Tensor], Tensor],
-    device: torch.device,
-    channels_last: bool,
-    workers: int,
-    progress: Progress,
+    file: RowFile, rows: np.ndarray, dataset: PhotoDataset, trunk: Trunk, channels_last: bool, progress: Progress
 ) -> None:
     """Write the missing rows; each counts as soon as it is written."""
     places = [divmod(int(row), len(dataset)) for row in rows]  # (view, photo)
-    batches = [places[first : first + BATCH] for first in range(0, len(places), BATCH)]
-    pictures = DataLoader(
-        dataset,
-        batch_sampler=batches,
-        collate_fn=collate,  # type: ignore[arg-type]  # torch's types know only lists of items
-        num_workers=workers,
-        worker_init_fn=start_worker if workers else None,
-        generator=torch.Generator(),  # torch's own stays as the seed left it
-    )
-    done = 0
-    for chosen, (pixels, _) in zip(batches, pictures, strict=True):
-        with torch.no_grad():
-            computed = trunk(pixels.to(device))
-        activations = computed.float().clamp(-LARGEST, LARGEST).half()
-        if channels_last:
-            activations = activations.permute(0, 2, 3, 1)
-        for (view, photo), activation in zip(chosen, activations.cpu().numpy(), strict=True):
-            file.put(view * len(dataset) + photo, activation)
-        done += len(chosen)
-        progress(done, len(rows), "frozen layers")
-
-
-def fast(model: Classifier, parts: Split, size: int) -> Callable[[Tensor], Tensor]:
-    """The trunk as one graph, batch norms folded into the convolutions: on a CPU, MobileNetV2 takes half the time.
-
-    The trunk as it is, where it cannot be traced or what comes out differs.
-    """
-
-    class Trunk(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
-
-        def forward(self, pixels: Tensor) -> Tensor:
-            return parts.trunk(pixels)
-
-    with warnings.catch_warnings(), torch.no_grad(), evaluated(model):
-        warnings.simplefilter("ignore")  # of tracing: what it warns of is compared below
-        try:
-            graph = torch.jit.freeze(torch.jit.trace(Trunk().eval(), example(size, 2), check_trace=False, strict=False))
-            pixels = example(size, 3)
-            same = torch.allclose(graph(pixels), parts.trunk(pixels), rtol=1e-3, atol=1e-3)
-        except Exception:  # tracing raises whatever the network's own code does on it
-            return parts.trunk
-    return graph if same else parts.trunk
+    with closing(computed(trunk, dataset, places, torch.get_num_threads())) as activations:
+        for done, (row, activation) in enumerate(zip(rows, activations, strict=True), start=1):
+            kept = activation.clip(-LARGEST, LARGEST).astype(np.float16)
+            file.put(int(row), kept.transpose(1, 2, 0) if channels_last else kept)
+            if done % REPORTED == 0 or done == len(rows):
+                progress(done, len(rows), "frozen layers")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import Callback
 from catalens.core.progress import Progress
 from catalens.train.batches import Plan
 
+DRAWN_S = 10.0  # seconds from one picture to the next
 COLUMNS = ("epoch", "train_loss", "train_top1", "val_loss", "val_top1", "lr", "seconds")
 HEADER = (
     f"{'epoch':>5}  {'train loss':>10}  {'train top-1':>11}  {'val loss':>8}  {'val top-1':>9}  {'lr':>8}  {'s':>6}"
@@ -23,7 +24,10 @@ HEADER = (
 
 
 class History(Callback):
-    """Writes metrics.csv and curves.png after every epoch, and says each epoch as a line of a table."""
+    """Writes metrics.csv after every epoch, and says it as a line of a table; curves.png follows in a few seconds.
+
+    A picture takes 0.2 s: short epochs do not get one each.
+    """
 
     def __init__(self, folder: Path, plan: Plan, *, say: Callable[[str], None], progress: Progress) -> None:
         self._folder = folder
@@ -31,6 +35,7 @@ class History(Callback):
         self._say = say
         self._progress = progress
         self._epoch_started = self._fit_started = time.monotonic()
+        self._drawn = -math.inf
         self._done_before = 0.0  # share of the work that an earlier process did
         self.rows: list[dict[str, float]] = []
 
@@ -71,7 +76,16 @@ class History(Callback):
             return
         self._say(_line(row))
         write_csv(self.rows, self._folder / "metrics.csv")
+        if time.monotonic() - self._drawn >= DRAWN_S:
+            self._draw()
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.is_global_zero and self.rows:
+            self._draw()
+
+    def _draw(self) -> None:
         draw_curves(self.rows, self._folder / "curves.png")
+        self._drawn = time.monotonic()
 
 
 def left_s(spent_s: float, done: float, left: float) -> float | None:

@@ -9,12 +9,12 @@ from typing import Any
 
 import lightning as L
 import torch
-from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from catalens.core.errors import TrainingError
 from catalens.train import attributes
+from catalens.train.averaging import Averaged
 from catalens.train.backbones import last_stages
 from catalens.train.batches import Plan
 from catalens.train.dataset import Batch
@@ -60,9 +60,7 @@ class TrainModule(L.LightningModule):
         self.plan = plan
         self.objective = objective
         self.loss = objective.loss
-        self.averaged = ModelEmaV3(model, decay=settings.ema, use_warmup=True) if settings.ema else None
-        if self.averaged is not None:
-            self.averaged.requires_grad_(False)  # several processes would wait for its gradients
+        self.averaged = Averaged(model, decay=settings.ema) if settings.ema else None
         self._entry = entry
         self._after_step = after_step
         self._mixing = objective.mixer.on and entry is None
@@ -93,6 +91,8 @@ class TrainModule(L.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self._sums.zero_()
+        if self.averaged is not None:
+            self.averaged.look_again()
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         # dropout draws from torch's generator: seeded by the place, so that a resumed run draws the same

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import dataclasses
 import errno
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from torch import nn
 
 from catalens.core.errors import CatalogError, ConfigError
 from catalens.core.preprocess import Preprocess
-from catalens.train import frozen, rowfile
+from catalens.train import frozen, rowfile, trunk
 from catalens.train.augment import Augment
 from catalens.train.backbones import create
 from catalens.train.batches import make_plan
@@ -126,9 +127,44 @@ def test_the_fast_trunk_is_the_trunk(name: str) -> None:
     given = settings(model=name)
     model = classifier(given)
     parts = split(model, given)
-    fast = frozen.fast(model, parts, given.size)
-    assert fast is not parts.trunk, "it was traced, and agrees"
-    torch.testing.assert_close(fast(pixels(5)), parts.trunk(pixels(5)), rtol=1e-3, atol=1e-4)
+    made = trunk.fast(model, parts, given.size)
+    assert made is not None, "it was traced, and agrees"
+    for count in (1, 5):
+        found = torch.from_numpy(made.run(pixels(count).numpy()))
+        torch.testing.assert_close(found, parts.trunk(pixels(count)).contiguous(), rtol=1e-3, atol=1e-4)
+
+
+def test_a_trunk_that_cannot_be_traced_is_left_as_it_is() -> None:
+    given = settings()
+    model = classifier(given)
+    parts = split(model, given)
+
+    def by_value(pixels: torch.Tensor) -> torch.Tensor:
+        """Tracing keeps one branch of the two, and these two photos take it."""
+        return parts.trunk(pixels) * (2.0 if len(pixels) == 3 else 1.0)
+
+    assert trunk.fast(model, dataclasses.replace(parts, trunk=by_value), given.size) is None
+
+    def failing(pixels: torch.Tensor) -> torch.Tensor:
+        if torch.jit.is_tracing():
+            raise RuntimeError("not on a trace")
+        return parts.trunk(pixels)
+
+    assert trunk.fast(model, dataclasses.replace(parts, trunk=failing), given.size) is None
+
+
+def test_a_photo_that_cannot_be_read_ends_the_computing_with_its_cause(catalog, tmp_path: Path, monkeypatch) -> None:
+    given = settings(cache_dir=tmp_path)
+    square = PhotoDataset.square
+
+    def broken(dataset: PhotoDataset, photo: int) -> np.ndarray:
+        if photo == 3:
+            raise CatalogError("a photo without bytes")
+        return square(dataset, photo)
+
+    monkeypatch.setattr(PhotoDataset, "square", broken)
+    with pytest.raises(CatalogError, match="without bytes"):
+        prepare(classifier(given), datasets(catalog, given)[0], None, given, tmp_path)
 
 
 def test_modes_of_the_model_stay_as_they_are() -> None:
@@ -184,9 +220,11 @@ def test_without_views_nothing_is_prepared(catalog, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_activations_are_those_of_the_augmented_photos(catalog, tmp_path: Path, workers: int) -> None:
-    given = settings(cache_dir=tmp_path, workers=workers, dropout=0.0)
+@pytest.mark.parametrize("traced", [True, False], ids=["traced", "in torch"])
+def test_activations_are_those_of_the_augmented_photos(catalog, tmp_path: Path, monkeypatch, traced: bool) -> None:
+    if not traced:
+        monkeypatch.setattr(frozen, "fast", lambda *args: None)
+    given = settings(cache_dir=tmp_path, dropout=0.0)
     model = classifier(given).eval()
     train, val = datasets(catalog, given)
     made = prepare(model, train, val, given, tmp_path / "run")
@@ -224,7 +262,6 @@ def test_a_later_run_computes_nothing_and_a_killed_one_goes_on(catalog, tmp_path
     given = settings(cache_dir=tmp_path)
     train, val = datasets(catalog, given)
     seen = photos_computed(monkeypatch)
-    monkeypatch.setattr(frozen, "BATCH", 5)
     put, calls = rowfile.RowFile.put, iter(range(1000))
 
     def killed(file: rowfile.RowFile, row: int, values: np.ndarray) -> None:
