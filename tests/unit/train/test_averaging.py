@@ -34,7 +34,9 @@ def test_the_average_is_that_of_timm(frozen: bool) -> None:
         optimizer.zero_grad()
         ours.update(model, step=step)
         theirs.update(model, step=step)
-    for (name, found), expected in zip(ours.module.state_dict().items(), theirs.module.state_dict().values()):
+    for (name, found), expected in zip(
+        ours.module.state_dict().items(), theirs.module.state_dict().values(), strict=True
+    ):
         torch.testing.assert_close(found, expected, msg=name)
     assert not torch.equal(ours.module[2].weight, model[2].weight)
     assert ours.module[3].num_batches_tracked == 11
