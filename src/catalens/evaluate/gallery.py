@@ -268,18 +268,29 @@ def _offset(gate: Gate, found: list[_Rows], cost: float) -> Gate:
     lost = np.concatenate([~rows.new & rows.right for rows in found])
     old = sum(int((~rows.new).sum()) for rows in found)
     right = np.sort(needs[lost])  # in this order they are lost while the offset grows
-    allowed = max(0, _allowed(cost, old))
-    if allowed >= len(right):
+    allowed = max(0.0, _allowed(cost, old))
+    if allowed > len(right) - 1:
         raise ValueError(f"a cost of {cost:g} is more than the old categories have to lose")
-    return replace(gate, offset=gate.offset + min(0.0, float(np.nextafter(right[allowed], -np.inf))))
+    return replace(gate, offset=gate.offset + min(0.0, _between(right, allowed)))
 
 
-def _allowed(cost: float, old: int) -> int:
+def _allowed(cost: float, old: int) -> float:
     """How many of the old products may be lost; below 0 where they are too few to say.
 
     One less than their share: where k of N were lost, a new product is lost k + 1 times in N + 1 (it may be the next).
     """
-    return int(cost * (old + 1) + 1e-9) - 1
+    return cost * (old + 1) - 1 + 1e-9
+
+
+def _between(values: Doubles, place: float) -> float:
+    """Sorted float64 [N] -> just below the value at `place`, between two of them where it is not whole.
+
+    Of a next value, (place + 1) / (N + 1) is the chance to lie below (Hyndman & Fan, 1996, definition 6).
+    """
+    low = int(place)
+    high = min(low + 1, len(values) - 1)
+    found = values[low] + (place - low) * (values[high] - values[low])
+    return float(np.nextafter(found, -np.inf))
 
 
 def _needed(gate: Gate, rows: _Rows) -> Doubles:
