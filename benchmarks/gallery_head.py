@@ -4,7 +4,7 @@
 
 The bundle was trained without some categories; their products stand in parts of their own.  Each draw takes so many
 photos of each held-out category from the first part as its gallery, and measures on all other products of these
-categories: `new_right` of both parts, `new_right_val` of the second alone, which other places were photographed for.
+categories: `new_right` of both parts, `new_right_val` of the second alone, whose photos may be less like the gallery's.
 The gate is fitted on one half of val and its cost to the trained categories measured on the other, both ways; `whole`
 fits on all of val.  Prints JSON.
 """

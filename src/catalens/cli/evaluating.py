@@ -45,10 +45,8 @@ class Measured:
 def measure(bundle: Bundle, shop: Catalog, part: str, language: str | None = None) -> Measured:
     """Raises CatalogError where the part is not what the bundle was kept from."""
     taxonomy = in_language(bundle.taxonomy, language, shop.taxonomy)
-    trained, rules = bundle.manifest.training, bundle.rules()
-    if "train_digest" in trained:
-        digests = {"catalog_digest": trained["catalog"]["digest"], "train_digest": trained["train_digest"]}
-        shop.check_not_split_anew(bundle.base_taxonomy, **digests)
+    rules = bundle.rules()
+    shop.check_not_split_anew(bundle.base_taxonomy, bundle.manifest.training)
     session = Session(bundle)
     with progress_bar(f"scoring photos with {bundle.name}") as progress:
         scores, findings = score(session, shop, part=part, progress=progress)
@@ -58,7 +56,7 @@ def measure(bundle: Bundle, shop: Catalog, part: str, language: str | None = Non
         taxonomy,
         rules=rules,
         fusion=bundle.fusion,
-        train_counts=trained.get("train_counts"),
+        train_counts=bundle.manifest.training.get("train_counts"),
         digests={"bundle": bundle.digest, "catalog": shop.digest},
     )
     return Measured(bundle, rules, taxonomy, session, scores, findings, evaluation)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -164,6 +165,13 @@ class Bundle:
     @property
     def model_path(self) -> Path:
         return self.path / MODEL
+
+    def copy_files(self, folder: Path, *, without: Collection[str]) -> None:
+        """Copy what the manifest lists into `folder`, but for some names: those that a changed bundle writes anew."""
+        for name in self.manifest.files:
+            if name not in without:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(self.path / name, folder / name)
 
     def promise(self, precision: float) -> Promise:
         """The promise of that precision.  Raises PromiseError listing those the bundle makes."""

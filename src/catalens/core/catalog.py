@@ -214,15 +214,16 @@ class Catalog:
         labels = np.array([taxonomy.leaf_index.get(leaf, -1) for leaf in leaves], dtype=np.int64)
         return images.filter(pa.array(labels >= 0)), labels[labels >= 0]
 
-    def check_not_split_anew(self, taxonomy: Taxonomy, *, catalog_digest: str, train_digest: str) -> None:
+    def check_not_split_anew(self, taxonomy: Taxonomy, trained: Mapping[str, Any]) -> None:
         """Raises CatalogError if a model was trained on this catalog, but not on what its part `train` holds now.
 
-        Nothing is known, and nothing raised, where it was trained on another catalog.
+        `trained` is what its run.json says, or the manifest of its bundle under "training".  Nothing is known, and
+        nothing raised, where it was trained on another catalog, or does not say on what.
         """
-        if catalog_digest != self.digest:
+        if "train_digest" not in trained or trained["catalog"]["digest"] != self.digest:
             return
         images, labels = self.labelled("train", taxonomy)
-        if photos_digest(images["image_id"].to_pylist(), labels) != train_digest:
+        if photos_digest(images["image_id"].to_pylist(), labels) != trained["train_digest"]:
             raise CatalogError(
                 "its part 'train' is not what the model was trained on (was it split anew?), so its other parts may "
                 "hold photos that the model has learnt; train again, or restore the split",

@@ -8,7 +8,6 @@ calibrated on products of it.
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -214,10 +213,8 @@ def _fit(
     progress: Progress,
 ) -> fitting.Fitted:
     """The gate, from the catalog's training photos and calibration products of the trained categories."""
-    taxonomy, trained = bundle.base_taxonomy, bundle.manifest.training
-    if "train_digest" in trained:
-        digests = {"catalog_digest": trained["catalog"]["digest"], "train_digest": trained["train_digest"]}
-        catalog.check_not_split_anew(taxonomy, **digests)
+    taxonomy = bundle.base_taxonomy
+    catalog.check_not_split_anew(taxonomy, bundle.manifest.training)
     part, parts = settings.calibrate_on, set(catalog.split.values())
     if part == TRAIN:
         raise CatalogError("the model was trained on part 'train'; fit the gate on another", source=str(catalog.path))
@@ -259,10 +256,7 @@ def _write(
     made = {**gallery.to_json(), "fitted": dict(report), "made_from": bundle.name}
 
     def fill(folder: Path) -> dict[str, Any]:
-        for name in manifest.files:
-            if name not in REPLACED:
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(bundle.path / name, folder / name)
+        bundle.copy_files(folder, without=REPLACED)
         taxonomy.write(folder / TAXONOMY)
         gallery.write(folder)
         card = (bundle.path / CARD).read_text(encoding="utf-8") if CARD in manifest.files else f"# {manifest.name}\n"

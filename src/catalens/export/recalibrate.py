@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +53,7 @@ def run(
     if settings.mix_of is not None and bundle.gallery is not None:
         raise ConfigError("a bundle that categories were added to is not corrected for a mix", key="mix_of")
     manifest = bundle.manifest
-    trained = manifest.training
-    if "train_digest" in trained:
-        digests = {"catalog_digest": trained["catalog"]["digest"], "train_digest": trained["train_digest"]}
-        catalog.check_not_split_anew(bundle.base_taxonomy, **digests)
+    catalog.check_not_split_anew(bundle.base_taxonomy, manifest.training)
     session = Session(bundle)
     calibration = calibrate_on(
         session,
@@ -86,10 +82,7 @@ def run(
         )
 
     def fill(folder: Path) -> dict[str, Any]:
-        for name in manifest.files:
-            if name not in REPLACED:
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(bundle.path / name, folder / name)
+        bundle.copy_files(folder, without=REPLACED)
         calibration.write(folder)
         fields = _fields(bundle, calibration, settings) | {"mix": mix}
         text = card(fields, bundle.taxonomy, calibration)

@@ -77,8 +77,7 @@ def run(
     trained, model = runs[0], average(runs, flip=settings.flip, scales=settings.scales)
     catalog = catalog or _catalog_of(trained, run_folder)
     # a catalog that was split anew has photos in calib that the model has learnt: its promises would be empty
-    digests = {"catalog_digest": trained.info["catalog"]["digest"], "train_digest": trained.info["train_digest"]}
-    catalog.check_not_split_anew(trained.taxonomy, **digests)
+    catalog.check_not_split_anew(trained.taxonomy, trained.info)
 
     def fill(folder: Path) -> dict[str, Any]:
         name = settings.name or bundle_path.stem

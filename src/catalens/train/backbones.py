@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -61,10 +62,24 @@ def create(name: str, *, weights: str = SCRATCH, size: int, options: Options | N
 
 
 def last_stages(network: nn.Module, count: int) -> set[str]:
-    """Names of the parameters in the last `count` stages, as timm groups them, plus any head after them."""
-    groups = group_parameters(network, network.group_matcher(coarse=True))  # type: ignore[operator]
-    wanted = sorted(groups)[-count:]
-    return {name for group in wanted for name in groups[group]}
+    """Names of the parameters in the last `count` stages, as timm groups them, plus any head after them.
+
+    What no pattern of timm's matches stands behind the stages (the norm of ConvNeXt and Swin, a last convolution of
+    MobileNetV3): timm makes a group of its own of it, which is a head and no stage.
+    """
+    matcher = network.group_matcher(coarse=True)  # type: ignore[operator]
+    found = group_parameters(network, matcher)
+    groups = [found[key] for key in sorted(found)]
+    if len(groups) > 1 and isinstance(matcher, dict) and not any(_matched(name, matcher) for name in groups[-1]):
+        head = groups.pop()
+        groups[-1] = [*groups[-1], *head]
+    return {name for group in groups[-count:] for name in group}
+
+
+def _matched(name: str, matcher: dict[str, Any]) -> bool:
+    """Is it in a group by a pattern?  A value is a pattern, or a list of (pattern, place)."""
+    patterns = [[value] if isinstance(value, str) else [one[0] for one in value or ()] for value in matcher.values()]
+    return any(re.match(pattern, name) for several in patterns for pattern in several)
 
 
 def _build(name: str, size: int, options: Options, *, pretrained: bool = False) -> nn.Module:

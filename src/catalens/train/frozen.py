@@ -172,7 +172,8 @@ def _fill(
 ) -> None:
     """Write the missing rows; each counts as soon as it is written."""
     places = [divmod(int(row), len(dataset)) for row in rows]  # (view, photo)
-    with closing(computed(trunk, dataset, places, torch.get_num_threads())) as activations:
+    threads = torch.get_num_threads() + 1  # one more than cores: some wait for others to hand over
+    with closing(computed(trunk, dataset, places, threads)) as activations:
         for done, (row, activation) in enumerate(zip(rows, activations, strict=True), start=1):
             kept = activation.clip(-LARGEST, LARGEST).astype(np.float16)
             file.put(int(row), kept.transpose(1, 2, 0) if channels_last else kept)

@@ -35,7 +35,7 @@ NETWORKS = {
     "mobilenetv2_100": "blocks.6",
     "resnet18": "layer4",
     "vit_tiny_patch16_224": "blocks.11",
-    "convnext_atto": "head",
+    "convnext_atto": "stages.3",
 }
 
 

@@ -40,7 +40,7 @@ def test_they_are_left_out_and_counted(catalog: Catalog, tmp_path: Path) -> None
     assert info["train_digest"] == whole["train_digest"] != info["trained_digest"]
     assert info["train_counts"]["mug"] == whole["train_counts"]["mug"] - 1, "both photos of one mug are skipped"
     taxonomy = load_run(tmp_path / "run").taxonomy
-    catalog.check_not_split_anew(taxonomy, catalog_digest=catalog.digest, train_digest=info["train_digest"])
+    catalog.check_not_split_anew(taxonomy, info)
 
 
 def test_a_leaf_without_any_photo_left_is_not_trained(catalog: Catalog, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_leaf_without_any_photo_left_is_not_trained(catalog: Catalog, tmp_path
     trained = load_run(tmp_path / "run").taxonomy
     assert set(trained.leaves) == {"mug", "plate", "sofa"}
     assert set(info["train_counts"]) == {"mug", "plate", "sofa"}
-    catalog.check_not_split_anew(trained, catalog_digest=catalog.digest, train_digest=info["train_digest"])
+    catalog.check_not_split_anew(trained, info)
 
 
 def test_a_run_is_not_resumed_with_other_photos(catalog: Catalog, tmp_path: Path) -> None:
