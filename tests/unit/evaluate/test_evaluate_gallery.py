@@ -79,6 +79,16 @@ def test_a_larger_cost_finds_more(cost: float) -> None:
     assert (more.trials[0].measured.new_right or 0) >= (less.trials[0].measured.new_right or 0)
 
 
+def test_the_cost_is_spent_in_parts_of_a_product() -> None:
+    """Between the costs of three products and of four, the offset grows with each part of one."""
+    twins = photos(np.repeat([0, 3], 5), 0.5, 9), np.repeat([0, 1], 5).astype(np.int32)
+    found = [fitted(cost=lost / (len(TRUTH) + 1), added=twins) for lost in (3.0, 3.25, 3.75, 4.0)]
+    offsets = np.array([one.gate.offset for one in found])
+    assert (np.diff(offsets) > 0).all()
+    assert np.diff(offsets)[0] == pytest.approx(np.diff(offsets)[2], rel=1e-3), "each part weighs the same"
+    assert [round(one.actual.lost * len(TRUTH)) for one in found if one.actual] == [2, 3, 3, 3]
+
+
 def test_the_same_by_seed() -> None:
     assert fitted().to_json() == fitted().to_json()
     assert fitted().gate != fitted(seed=1).gate
