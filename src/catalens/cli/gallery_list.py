@@ -71,7 +71,8 @@ def show(bundle: Bundle) -> None:
             f"most like {like} ({category['alike']['score']:.2f})  [{category['id']}]"
         )
     added = len(found["categories"])
-    say(f"{bundle.path}: {bundle.name}, {added:,} categories added to {bundle.manifest.classes:,} trained ones")
+    what = "category" if added == 1 else "categories"
+    say(f"{bundle.path}: {bundle.name}, {added:,} {what} added to {bundle.manifest.classes:,} trained ones")
     if found["fitted"] and added:
         first = found["fitted"]["trials"][0]
         say(

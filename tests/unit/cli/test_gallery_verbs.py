@@ -54,7 +54,7 @@ def test_add_list_remove(shop: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert verb.code == 0, verb.err
     assert verb.out.startswith("Home > Half  4 photos, no promise yet; most like ")
     assert verb.out.endswith("[7]\n")
-    assert "1 categories added to 7 trained ones" in verb.err
+    assert "1 category added to 7 trained ones" in verb.err
     assert "Simulated with 1 trained categories of 5 photos" in verb.err
     assert "On 21 calibration products of trained categories, accuracy was 100.0% before and is" in verb.err
 
