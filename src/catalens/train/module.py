@@ -97,7 +97,11 @@ class TrainModule(L.LightningModule):
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         # dropout draws from torch's generator: seeded by the place, so that a resumed run draws the same
         self._seed = (self.settings.seed * 100_003 + self.current_epoch) * 1_000_003 + batch_idx
-        torch.manual_seed(self._seed + self.global_rank * 7919)
+        seed = self._seed + self.global_rank * 7919
+        if self.device.type == "cpu":  # for all devices it takes 1.5 ms, a tenth of a step of a small last stage
+            torch.default_generator.manual_seed(seed)
+        else:
+            torch.manual_seed(seed)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         pixels, labels = batch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 import warnings
@@ -12,7 +13,7 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.strategies import DDPStrategy
 
@@ -21,6 +22,7 @@ from catalens.core.errors import ConfigError
 from catalens.train.settings import TrainSettings
 
 LAST = "last.ckpt"
+SAVED_S = 10.0  # seconds of training that a kill may cost
 
 
 class DurableCheckpoints(TorchCheckpointIO):
@@ -51,6 +53,28 @@ class MidEpoch:
             self._saved = self._clock()
 
 
+class AfterEpoch(Checkpoint):
+    """Saves `last.ckpt` after an epoch, but for those that end within `SAVED_S` of the one before; after the last one
+    always.
+
+    Where only a last stage is trained, an epoch takes two seconds and writing all weights half of one.
+    """
+
+    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = folder / LAST
+        self._clock = clock
+        self._saved = -math.inf
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        over = trainer.should_stop or trainer.current_epoch + 1 >= (trainer.max_epochs or 0)
+        due = over or self._clock() - self._saved >= SAVED_S
+        if trainer.world_size > 1:  # the first process decides for all: they save together
+            due = bool(trainer.strategy.broadcast(due))
+        if due:
+            trainer.save_checkpoint(self._path)
+            self._saved = self._clock()
+
+
 def process_rank() -> int:
     """0 in the process that the user started, and wherever there is no other."""
     return int(os.environ.get("RANK") or os.environ.get("LOCAL_RANK") or 0)
@@ -70,7 +94,7 @@ def make_trainer(folder: Path, settings: TrainSettings, callbacks: Sequence[Call
         all_callbacks.append(
             EarlyStopping("val_top1", mode="max", patience=settings.patience, check_on_train_epoch_end=True)
         )
-    all_callbacks.append(ModelCheckpoint(filename=LAST.removesuffix(".ckpt"), **kept))
+    all_callbacks.append(AfterEpoch(folder))
     on_gpu = torch.cuda.is_available()
     return L.Trainer(
         accelerator="gpu" if on_gpu else "cpu" if settings.devices > 1 else "auto",
