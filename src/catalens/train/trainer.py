@@ -45,10 +45,7 @@ class MidEpoch:
         self._saved = clock()
 
     def __call__(self, trainer: L.Trainer) -> None:
-        due = self._clock() - self._saved >= self._every_s
-        if trainer.world_size > 1:  # the first process decides for all: they save together
-            due = bool(trainer.strategy.broadcast(due))
-        if due:
+        if _together(trainer, self._clock() - self._saved >= self._every_s):
             trainer.save_checkpoint(self._path)
             self._saved = self._clock()
 
@@ -67,12 +64,14 @@ class AfterEpoch(Checkpoint):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         over = trainer.should_stop or trainer.current_epoch + 1 >= (trainer.max_epochs or 0)
-        due = over or self._clock() - self._saved >= SAVED_S
-        if trainer.world_size > 1:  # the first process decides for all: they save together
-            due = bool(trainer.strategy.broadcast(due))
-        if due:
+        if _together(trainer, over or self._clock() - self._saved >= SAVED_S):
             trainer.save_checkpoint(self._path)
             self._saved = self._clock()
+
+
+def _together(trainer: L.Trainer, due: bool) -> bool:
+    """What the first process says, for all: they save together."""
+    return bool(trainer.strategy.broadcast(due)) if trainer.world_size > 1 else due
 
 
 def process_rank() -> int:

@@ -67,5 +67,5 @@ def test_ctrl_c_ends_the_parent_and_its_workers_without_a_word_of_theirs() -> No
     assert parent.stdout is not None
     assert parent.stdout.readline() == "1\n"
     os.killpg(parent.pid, signal.SIGINT)
-    out, err = parent.communicate(timeout=40)
+    out, err = parent.communicate(timeout=20)
     assert (parent.returncode, out, err) == (0, "stopped\n", "")
