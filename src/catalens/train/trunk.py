@@ -10,18 +10,16 @@ from __future__ import annotations
 import tempfile
 import threading
 import warnings
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from catalens.core.workers import side_by_side
 from catalens.predict.session import INPUT, open_graph
 from catalens.train.dataset import PhotoDataset, Place
 from catalens.train.model import Classifier
@@ -50,7 +48,7 @@ def computed(
     def compute(chunk: Sequence[Place]) -> Floats:
         return trunk.run(dataset.__getitems__(chunk)[0].numpy())
 
-    for rows in _side_by_side(compute, chunks, threads):
+    for rows in side_by_side(compute, chunks, threads, name="frozen"):
         yield from rows
 
 
@@ -106,18 +104,3 @@ def fast(model: Classifier, parts: Split, size: int) -> Trunk | None:
         return None
     same = found.shape == expected.shape and np.allclose(found, expected, rtol=1e-3, atol=1e-3)
     return Trunk(run, 1) if same else None
-
-
-def _side_by_side(work: Callable[[Any], Floats], items: Iterable[Any], threads: int) -> Generator[Floats, None, None]:
-    """`work` of each item, in order, on so many threads, which are a few items ahead and no more."""
-    ahead: deque[Future[Floats]] = deque()
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="frozen")
-    try:
-        for item in items:
-            ahead.append(pool.submit(work, item))
-            if len(ahead) > 2 * threads:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 
 from catalens.core.errors import ImageError, ImageTooLarge, UnreadableImage
 from catalens.core.image import PhotoInfo
+from catalens.core.workers import side_by_side
 from catalens.curate.making.verdicts import Faulty, Judges, Verdict, faulty
 from catalens.curate.sources.protocol import IngestSettings, Item, Note, Photo, Row, Unusable
 
@@ -50,18 +50,15 @@ def checked(items: Iterable[tuple[int, Item]], settings: IngestSettings) -> Iter
     What waits is bounded: two groups a thread, each of `GROUP_BYTES` and one row at most if the sizes are known.
     """
     threads = max(settings.threads, settings.workers + 1)
-    waiting: deque[Future[CheckedGroup]] = deque()
     with Judges(settings.workers, settings.max_pixels) as judge:
-        pool = ThreadPoolExecutor(threads, thread_name_prefix="photos")
-        try:
-            for group in _groups(items):
-                waiting.append(pool.submit(_check, group, judge, settings.max_photo_bytes))
-                if len(waiting) > 2 * threads:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+
+        def check(group: Group) -> CheckedGroup:
+            return _check(group, judge, settings.max_photo_bytes)
+
+        # closed before the judges are: their threads wait for them
+        with closing(side_by_side(check, _groups(items), threads, name="photos")) as groups:
+            for group in groups:
+                yield from group
 
 
 def read_photo(photo: Photo, max_bytes: int) -> bytes:
