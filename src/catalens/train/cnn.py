@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
+from timm.layers import SelectAdaptivePool2d
 from timm.layers.cbam import CbamModule
 from timm.models import register_model
 from torch import Tensor, nn
@@ -76,6 +77,7 @@ class SmallCnn(nn.Module):
         self.num_classes = num_classes
         self.stem = stem if stem is not None else nn.Identity()
         self.stages = nn.Sequential(*stages)
+        self.global_pool = SelectAdaptivePool2d(flatten=True)
         self.drop = nn.Dropout(drop_rate)
         self.fc = nn.Linear(num_features, num_classes) if num_classes else nn.Identity()
 
@@ -93,7 +95,7 @@ class SmallCnn(nn.Module):
         return self.stages(self.stem(x))
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        x = self.drop(x.mean(dim=(2, 3)))
+        x = self.drop(self.global_pool(x))
         return x if pre_logits else self.fc(x)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -58,7 +59,7 @@ class FrozenDataset(Dataset[tuple[Tensor, Tensor]]):
         rows = [self._file.get((epoch % self._views) * len(self) + photo) for epoch, photo in places]
         if any(row is None for row in rows):
             raise CatalogError("a cache of activations was changed while it was in use; start again with --resume")
-        activations = torch.from_numpy(np.stack([row for row in rows if row is not None]).astype(np.float32))
+        activations = torch.from_numpy(np.stack([row for row in rows if row is not None])).float()
         if self._channels_last:
             activations = activations.permute(0, 3, 1, 2)
         return activations, self._targets[[photo for _, photo in places]]
@@ -118,11 +119,12 @@ def prepare(
     trunk = _digest(model, parts, settings)
     changed = f"{settings.augment} {settings.size} {settings.erasing} {settings.seed}"
     files: list[Path] = []
+    graph = cache(lambda: fast(model, parts, settings.size))  # traced for train, used for val, too
 
     def made(dataset: PhotoDataset, views: int, seen: str) -> FrozenDataset:
         key = hashlib.sha256("\n".join([trunk, dataset.preprocess.digest, seen, *dataset.photos.ids]).encode())
         files.append(place / f"{key.hexdigest()[:32]}.rows")
-        return _computed(model, parts, dataset, views, files[-1], settings, say=say, progress=progress)
+        return _computed(model, parts, graph, dataset, views, files[-1], say=say, progress=progress)
 
     return Frozen(
         made(train, settings.views, f"{settings.views} views {changed}" if train.augment is not None else "as it is"),
@@ -136,10 +138,10 @@ def prepare(
 def _computed(
     model: Classifier,
     parts: Split,
+    graph: Callable[[], Trunk | None],
     dataset: PhotoDataset,
     views: int,
     path: Path,
-    settings: TrainSettings,
     *,
     say: Callable[[str], None],
     progress: Progress,
@@ -157,7 +159,7 @@ def _computed(
                 if len(rows := file.missing()):
                     size = size_of(len(file), form, "float16") / 1e9
                     say(f"computing the frozen layers once: {len(rows):,} pictures, {size:.2f} GB in {path.parent}")
-                    trunk = fast(model, parts, settings.size) if device.type == "cpu" else None
+                    trunk = graph() if device.type == "cpu" else None
                     _fill(file, rows, dataset, trunk or in_torch(parts, device), channels_last, progress)
                     file.flush()
         except OSError as error:

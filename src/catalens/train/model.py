@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from catalens.core.preprocess import Preprocess
 from catalens.train.backbones import Backbone
+from catalens.train.layout import keep_channels_last
 
 
 class Normalise(nn.Module):
@@ -91,4 +92,5 @@ def build(
     )
     if not channels_last:
         return model
+    keep_channels_last(model.backbone)
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

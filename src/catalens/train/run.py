@@ -127,10 +127,12 @@ def _fit(
         callbacks.append(Confusion(folder, names))
     trainer = make_trainer(checkpoints, settings, callbacks, watched=val is not None)
     order = photo_order(data.train, settings, cached=train.cached)
+    # activations are only read: handing them over from another process would cost more than that
+    workers = settings.workers if frozen is None else 0
     trainer.fit(
         module,
-        loader(train, EpochBatches(plan, order, start=_start(last), rank=rank, world=world), workers=settings.workers),
-        loader(val, InOrder(len(val), 2 * info["batch"], rank=rank, world=world), workers=settings.workers)
+        loader(train, EpochBatches(plan, order, start=_start(last), rank=rank, world=world), workers=workers),
+        loader(val, InOrder(len(val), 2 * info["batch"], rank=rank, world=world), workers=workers)
         if val is not None
         else None,
         ckpt_path=last,
