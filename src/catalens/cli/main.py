@@ -43,6 +43,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "search": ("catalens.cli.search", "Find the products that look like a photo."),
     "serve": ("catalens.cli.serve", "Serve a bundle over HTTP."),
     "ui": ("catalens.cli.ui", "Open the page that talks to a running service."),
+    "cache": ("catalens.cli.cache", "Show what Catalens keeps to be faster next time, and delete it."),
     "doctor": ("catalens.cli.doctor", "Check a bundle: digests, and its examples replayed."),
 }
 

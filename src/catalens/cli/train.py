@@ -30,7 +30,7 @@ class _Batch(click.ParamType):  # type: ignore[type-arg]  # not generic in click
 @click.argument("run", type=FOLDER, required=False)
 @click.option("--recipe", help="classic, probe, last, full, progressive, strong, or a TOML file of your own.")
 @click.option("--model", help="One of ours or any timm name.")
-@click.option("--weights", help="scratch, timm, or a safetensors file.")
+@click.option("--weights", help="scratch, timm, a file, or the folder of an earlier run of the same network.")
 @click.option(
     "--mode", type=click.Choice(["probe", "last", "full"]), help="Train the classifier, the last stages, or all."
 )

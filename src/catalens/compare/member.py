@@ -21,7 +21,8 @@ from catalens.core.errors import CatalensError
 from catalens.core.progress import Progress, silent
 from catalens.export.run import ExportSettings
 from catalens.export.run import run as export
-from catalens.train.checkpoint import INFO, load_run, read_info
+from catalens.train.checkpoint import load_run
+from catalens.train.epochs import INFO, read_info
 from catalens.train.run import run as train
 
 RUN, RESULT, ANSWERS, ERROR = "run", "result.json", "answers.npz", "error.txt"

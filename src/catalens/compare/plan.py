@@ -38,7 +38,7 @@ class Member:
 def members(settings: CompareSettings, catalog: Catalog, recipe_values: RecipeValues) -> list[Member]:
     """All members, in the order they were asked for.
 
-    Raises ConfigError if there are none, a setting is unknown, or two are the same.
+    Raises ConfigError if there are none, a setting is unknown or cannot be used here, or two are the same.
     """
     listed = set(settings.models) | {entry.model for entry in settings.entries}
     for model in settings.own:
@@ -49,6 +49,9 @@ def members(settings: CompareSettings, catalog: Catalog, recipe_values: RecipeVa
     trained: dict[str, str] = {}
     for name, values in _combinations(settings, recipe_values):
         chosen = load(None, TrainSettings, values, section="train")
+        if chosen.devices > 1:  # the other processes would be started with the command line of the comparison
+            message = f"{name!r} is to be trained by {chosen.devices} processes, which only `catalens train` starts"
+            raise ConfigError(f"{message}; set train.devices=1", key="devices")
         member = Member(name, chosen, digest_of({"train": chosen.model_dump(mode="json"), "data": data}))
         if member.digest in trained:
             raise ConfigError(f"{name!r} and {trained[member.digest]!r} are the same training", key="models")

@@ -16,7 +16,7 @@ from catalens.core.catalog import Catalog
 from catalens.core.errors import CatalensError
 from catalens.core.progress import Progress, silent
 from catalens.train.backbones import SCRATCH
-from catalens.train.checkpoint import TAXONOMY
+from catalens.train.epochs import TAXONOMY
 from catalens.train.soup import How, cook
 
 Pair = tuple[Member, Row]

@@ -14,9 +14,8 @@ from torch import nn
 from catalens.core.attributes import head
 from catalens.core.errors import BundleError
 from catalens.core.preprocess import Preprocess
-from catalens.predict.session import INPUT, OUTPUTS
+from catalens.predict.session import INPUT, OPSET, OUTPUTS
 
-OPSET = 17
 MAX_BYTES = 2 * 1024**3 - 1  # of one protobuf file
 
 

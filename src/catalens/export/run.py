@@ -20,10 +20,10 @@ from catalens.export.calibration import CalibrationSettings, calibrate_on, field
 from catalens.export.card import card
 from catalens.export.fusion import fusion_on
 from catalens.export.hostile import hostile_images
-from catalens.export.onnx import OPSET, export_onnx
+from catalens.export.onnx import export_onnx
 from catalens.export.parity import ParityReport, check_parity
 from catalens.predict.examples import write_examples
-from catalens.predict.session import Session
+from catalens.predict.session import OPSET, Session
 from catalens.train.checkpoint import TrainedRun, load_run
 from catalens.train.fusion import How
 from catalens.train.model import Classifier

@@ -17,6 +17,7 @@ from catalens.core.preprocess import Preprocess
 from catalens.core.scores import Floats
 
 CHUNK = 32  # photos a graph call: larger ones cost memory and gain no speed on a CPU
+OPSET = 17  # of the operators that graphs are written in
 INPUT = "pixels"
 OUTPUTS = ("logits", "embedding")
 

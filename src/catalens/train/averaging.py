@@ -15,20 +15,23 @@ class Averaged(ModelEmaV3):
     def __init__(self, model: nn.Module, *, decay: float) -> None:
         super().__init__(model, decay=decay, use_warmup=True)
         self.requires_grad_(False)  # several processes would wait for its gradients
-        self._pairs: list[tuple[Tensor, Tensor]] = []
+        self._averages: list[Tensor] = []
+        self._weights: list[Tensor] = []  # of the model, one for each average
+        self._counts: list[tuple[Tensor, Tensor]] = []  # how many batches a norm has seen
 
     def look_again(self) -> None:
         """Forget which tensors change: after a move to another device they are other ones."""
-        self._pairs = []
+        self._averages = []
 
     def apply_update_(self, model: nn.Module, decay: float) -> None:
-        self._pairs = self._pairs or changing(self.module, model)
-        floats = [pair for pair in self._pairs if pair[0].is_floating_point()]
-        averages, weights = (list(side) for side in zip(*floats, strict=True))
-        self._foreach_lerp_(averages, weights, weight=1 - decay)
-        for average, value in self._pairs:
-            if not average.is_floating_point():  # how many batches a norm has seen
-                average.copy_(value)
+        if not self._averages:
+            pairs = changing(self.module, model)
+            self._averages = [average for average, _ in pairs if average.is_floating_point()]
+            self._weights = [value for average, value in pairs if average.is_floating_point()]
+            self._counts = [pair for pair in pairs if not pair[0].is_floating_point()]
+        self._foreach_lerp_(self._averages, self._weights, weight=1 - decay)
+        for average, value in self._counts:
+            average.copy_(value)
 
 
 def changing(averaged: nn.Module, model: nn.Module) -> list[tuple[Tensor, Tensor]]:

@@ -1,4 +1,4 @@
-"""One factory for every network: ours and timm's, with weights from nowhere, from timm, or from a local file."""
+"""One factory for every network: ours and timm's, with weights from nowhere, timm, a local file or an earlier run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from catalens.core.preprocess import IMAGENET_MEAN, IMAGENET_STD, Rgb
 from catalens.core.registry import hint
 from catalens.train.cnn import OWN_MODELS  # importing it registers our networks
 from catalens.train.input_size import accept_small_squares, check_size
-from catalens.train.weights import WeightsFile, load_state, read_weights
+from catalens.train.weights import WeightsFile, load_state, read_run_weights, read_weights
 
 SCRATCH, TIMM = "scratch", "timm"
 IDENTITY = "identity"  # the one option that is not timm's: modules that are replaced by doing nothing
@@ -41,9 +41,10 @@ class Backbone:
 def create(name: str, *, weights: str = SCRATCH, size: int, options: Options | None = None) -> Backbone:
     """Build the network `name`.
 
-    `weights` is "scratch", "timm" (fetched and cached by timm), or the path of a file: safetensors, or torch's, of a
-    timm state dict.  `size` is the side of the photos in pixels, which some transformers have to be told.  `options`
-    go to timm; but for "identity": names of modules that are left out, such as an activation the weights do without.
+    `weights` is "scratch", "timm" (fetched and cached by timm), the path of a file (a timm state dict in safetensors or
+    in torch's own format), or the folder of an earlier run of the same network.  `size` is the side of the photos in
+    pixels, which some transformers have to be told.  `options` go to timm; but for "identity": names of modules that
+    are left out, such as an activation the weights do without.
     Raises ConfigError if the name is unknown, the weights cannot be had, keys are missing, or the size does not suit.
     """
     options = dict(options or {})
@@ -55,8 +56,10 @@ def create(name: str, *, weights: str = SCRATCH, size: int, options: Options | N
         backbone = Backbone(_build(name, size, options), options, mean=IMAGENET_MEAN, std=IMAGENET_STD)
     elif weights == TIMM:
         backbone = _from_timm(name, size, options)
+    elif (path := Path(weights)).is_dir():
+        backbone = _from_file(name, read_run_weights(path), size, options)
     else:
-        backbone = _from_file(name, read_weights(Path(weights)), size, options)
+        backbone = _from_file(name, read_weights(path), size, options)
     check_size(name, backbone.network, size, features=backbone.features)
     return backbone
 

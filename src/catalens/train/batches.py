@@ -49,14 +49,19 @@ class Plan:
         return (sum(costs[:epoch]) + costs[epoch] * min(1.0, batches / self.batches(epoch))) / sum(costs)
 
 
+def epoch_sizes(settings: TrainSettings) -> tuple[int, ...]:
+    """The side of the squares in each epoch, in pixels: those of `settings.sizes` for equal shares of the epochs."""
+    sides = settings.sizes or (settings.size,)
+    return tuple(sides[epoch * len(sides) // settings.epochs] for epoch in range(settings.epochs))
+
+
 def make_plan(settings: TrainSettings, photos: int, batch: int) -> Plan:
-    """The sides of `settings.sizes` for equal shares of the epochs; smaller photos come in larger batches.
+    """The plan of all epochs; smaller photos come in larger batches.
 
     `batch` is of the size the model sees in the end.  Every batch is a multiple of `settings.devices`.
     """
-    sides = settings.sizes or (settings.size,)
-    sizes = tuple(sides[epoch * len(sides) // settings.epochs] for epoch in range(settings.epochs))
-    largest = max(sides)
+    sizes = epoch_sizes(settings)
+    largest = max(sizes)
     grown = (int(batch * min(LARGEST_BATCH, (largest / size) ** 2)) for size in sizes)
     world = settings.devices
     return Plan(photos, sizes, tuple(max(world, size // world * world) for size in grown), settings.accumulate)

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from timm.layers import SelectAdaptivePool2d
+from timm.layers.adaptive_avgmax_pool import SelectAdaptivePool2d
 from timm.layers.cbam import CbamModule
 from timm.models import register_model
 from torch import Tensor, nn

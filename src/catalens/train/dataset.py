@@ -111,6 +111,10 @@ class PhotoDataset(Dataset[tuple[Tensor, Tensor]]):
         """Does a photo cost the same wherever it lies?"""
         return self._cache is not None
 
+    def unchanged(self) -> PhotoDataset:
+        """The same photos as the server sees them, in the same cache."""
+        return PhotoDataset(self.photos, self.preprocess, cache=self._cache)
+
     def __len__(self) -> int:
         return len(self.photos)
 

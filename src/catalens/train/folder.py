@@ -11,10 +11,11 @@ from catalens.core.catalog import Catalog
 from catalens.core.errors import ConfigError
 from catalens.core.preprocess import Preprocess
 from catalens.core.taxonomy import Taxonomy
-from catalens.train.backbones import Backbone
-from catalens.train.checkpoint import INFO, TAXONOMY, read_info, write_info
+from catalens.train.backbones import SCRATCH, Backbone
+from catalens.train.epochs import INFO, TAXONOMY, read_info, write_info
 from catalens.train.parts import Parts
 from catalens.train.settings import TrainSettings
+from catalens.train.weights import state_digest
 
 # what may change between a run and its going on: nothing that the weights depend on
 FREE = ("workers", "cache", "cache_gb", "cache_dir", "checkpoint_s", "tracking", "experiment")
@@ -29,6 +30,9 @@ def describe(
         "settings": settings.model_dump(mode="json"),
         "preprocess": preprocess.to_json(),
         "backbone": backbone.options,
+        "weights_digest": state_digest(backbone.network.state_dict())
+        if settings.weights != SCRATCH
+        else None,  # of what it began with
         "catalog": {"path": str(catalog.path.resolve()), "name": catalog.info.name, "digest": catalog.digest},
         "train_digest": data.part.digest,  # of the whole part: by it, a catalog that was split anew is told
         "trained_digest": data.train.digest,
@@ -57,7 +61,8 @@ def open_folder(folder: Path, info: dict[str, Any], taxonomy: Taxonomy, *, resum
     for free in FREE:
         before.get("settings", {}).pop(free, None)
         info["settings"].pop(free)
-    for key in ("settings", "preprocess", "train_digest", "trained_digest"):
+    later = [key for key in ("weights_digest",) if key in before]  # which runs of older versions lack
+    for key in ("settings", "preprocess", "train_digest", "trained_digest", *later):
         if before.get(key) != info[key]:
             changed = _changed(before.get(key), info[key])
             raise ConfigError(

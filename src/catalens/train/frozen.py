@@ -29,6 +29,7 @@ from catalens.train.settings import TrainSettings
 from catalens.train.split import Outputs, Split, split
 from catalens.train.squares import cache_folder, unusable
 from catalens.train.trunk import Trunk, computed, fast, in_torch
+from catalens.train.weights import state_digest
 
 REPORTED = 16  # photos between two reports of progress
 LARGEST = float(np.finfo(np.float16).max)
@@ -117,7 +118,8 @@ def prepare(
     kept = settings.cache != "none"
     place = (cache_folder(settings) if kept else folder) / "frozen"
     trunk = _digest(model, parts, settings)
-    changed = f"{settings.augment} {settings.size} {settings.erasing} {settings.seed}"
+    policy = train.augment.policy if train.augment is not None else None
+    changed = f"{settings.augment} {policy} {settings.size} {settings.erasing} {settings.seed}"
     files: list[Path] = []
     graph = cache(lambda: fast(model, parts, settings.size))  # traced for train, used for val, too
 
@@ -201,9 +203,9 @@ def _alone(path: Path, say: Callable[[str], None]) -> Iterator[None]:
 def _digest(model: Classifier, parts: Split, settings: TrainSettings) -> str:
     """By all that an activation follows from, but for the photos: networks, weights and libraries."""
     stages = {name.rpartition(".")[0] for name in parts.trained}
-    digest = hashlib.sha256(f"frozen 1 {settings.model} {parts.cut} {version('timm')} {version('pillow')}".encode())
-    for name, value in sorted(model.backbone.state_dict().items()):
-        if name not in parts.trained and name.rpartition(".")[0] not in stages:
-            digest.update(f"\n{name} {tuple(value.shape)} {value.dtype}\n".encode())
-            digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+    state = {
+        name: value
+        for name, value in model.backbone.state_dict().items()
+        if name not in parts.trained and name.rpartition(".")[0] not in stages
+    }
+    return f"frozen 2 {settings.model} {parts.cut} {version('timm')} {version('pillow')} {state_digest(state)}"

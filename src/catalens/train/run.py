@@ -18,13 +18,14 @@ from catalens.core.progress import Progress, silent
 from catalens.track.tracker import Tracker
 from catalens.train.augment import Augment
 from catalens.train.backbones import Backbone, create
-from catalens.train.batches import EpochBatches, InOrder, Plan, loader, make_plan, photo_order
-from catalens.train.checkpoint import CHECKPOINTS, load_run, read_info, write_info
+from catalens.train.batches import EpochBatches, InOrder, epoch_sizes, loader, make_plan, photo_order
+from catalens.train.checkpoint import load_run
 from catalens.train.confusion import Confusion
 from catalens.train.dataset import PhotoDataset
+from catalens.train.epochs import CHECKPOINTS, read_info, write_info
 from catalens.train.faults import explained
 from catalens.train.folder import describe, open_folder
-from catalens.train.frozen import Frozen, FrozenDataset, prepare
+from catalens.train.frozen import prepare
 from catalens.train.history import History
 from catalens.train.losses import make_loss
 from catalens.train.memory import fitting_batch
@@ -77,10 +78,11 @@ def run(
     tracker = open_tracker(settings, info, folder, say=say)
     try:
         with explained(folder, batch=info["batch"], accumulate=settings.accumulate):
-            history = _fit(model, data, folder, settings, info, preprocess, tracker, resume, say, progress)
+            train, val = _datasets(data, settings, preprocess, say)
+            history = _fit(model, data, train, val, folder, settings, info, tracker, resume, say, progress)
             info |= _outcome(history)
             if first:
-                info |= _after(data, folder, settings, preprocess, progress)
+                info |= _after(data, train, val, folder, settings, progress)
                 write_info(folder, info)
     except BaseException as error:
         if tracker is not None:
@@ -94,10 +96,11 @@ def run(
 def _fit(
     model: Classifier,
     data: Parts,
+    train_photos: PhotoDataset,
+    val_photos: PhotoDataset | None,
     folder: Path,
     settings: TrainSettings,
     info: dict[str, Any],
-    preprocess: Preprocess,
     tracker: Tracker | None,
     resume: bool,
     say: Callable[[str], None],
@@ -106,7 +109,8 @@ def _fit(
     """Train all epochs; what happened in them."""
     rank, world = process_rank(), settings.devices
     plan = make_plan(settings, len(data.train), info["batch"])
-    train, val, frozen = _datasets(model, data, folder, settings, plan, preprocess, say, progress)
+    frozen = prepare(model, train_photos, val_photos, settings, folder, say=say, progress=progress)
+    train, val = (train_photos, val_photos) if frozen is None else (frozen.train, frozen.val)
     checkpoints = folder / CHECKPOINTS
     last = checkpoints / LAST if resume and (checkpoints / LAST).exists() else None
     mixer = Mixer(settings.mixup, settings.cutmix, settings.mix_share, len(data.taxonomy.leaves))
@@ -144,35 +148,30 @@ def _fit(
 
 
 def _datasets(
-    model: Classifier,
-    data: Parts,
-    folder: Path,
-    settings: TrainSettings,
-    plan: Plan,
-    preprocess: Preprocess,
-    say: Callable[[str], None],
-    progress: Progress,
-) -> tuple[PhotoDataset | FrozenDataset, PhotoDataset | FrozenDataset | None, Frozen | None]:
-    """The photos, or what the frozen part of the network makes of them where that is computed once."""
+    data: Parts, settings: TrainSettings, preprocess: Preprocess, say: Callable[[str], None]
+) -> tuple[PhotoDataset, PhotoDataset | None]:
+    """The photos to train on, augmented, and those of val as the server sees them."""
     squares = open_squares([data.train, *([data.val] if data.val else [])], preprocess, settings, say=say)
-    augment = Augment(settings.augment, plan.sizes, seed=settings.seed, erasing=settings.erasing)
+    augment = Augment(settings.augment, epoch_sizes(settings), seed=settings.seed, erasing=settings.erasing)
     train = PhotoDataset(data.train, preprocess, augment, squares[0])
-    val = PhotoDataset(data.val, preprocess, cache=squares[1]) if data.val is not None else None
-    frozen = prepare(model, train, val, settings, folder, say=say, progress=progress)
-    return (train, val, None) if frozen is None else (frozen.train, frozen.val, frozen)
+    return train, PhotoDataset(data.val, preprocess, cache=squares[1]) if data.val is not None else None
 
 
 def _after(
-    data: Parts, folder: Path, settings: TrainSettings, preprocess: Preprocess, progress: Progress
+    data: Parts,
+    train: PhotoDataset,
+    val: PhotoDataset | None,
+    folder: Path,
+    settings: TrainSettings,
+    progress: Progress,
 ) -> dict[str, Any]:
     """What is done to the classifier once the network is trained; for run.json."""
     if settings.tail == "none":
         return {}
-    trained = load_run(folder, tail=False).model
     improvement = improve(
-        trained,
-        PhotoDataset(data.train, preprocess),
-        PhotoDataset(data.val, preprocess) if data.val is not None else None,
+        load_run(folder, tail=False).model,
+        train.unchanged(),
+        val,
         data.counts,
         settings,
         products=np.array([data.products[leaf] for leaf in data.taxonomy.leaves]),

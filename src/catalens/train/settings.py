@@ -20,7 +20,9 @@ class TrainSettings(Settings):
     recipe: str | None = Field(None, description="a named recipe or the path of a TOML file: `--recipe`")
     # the network
     model: str = Field("residual_cnn", description="ours or any timm name; `catalens train --models` lists them")
-    weights: str = Field("scratch", description="scratch, timm, or the path of a safetensors file")
+    weights: str = Field(
+        "scratch", description="scratch, timm, a file of a timm state dict, or the folder of an earlier run"
+    )
     mode: Literal["probe", "last", "full"] = Field(
         "full", description="what is trained: the classifier, the last stages too, or everything"
     )

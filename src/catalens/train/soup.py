@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from catalens.core.catalog import Catalog
 from catalens.core.errors import ConfigError
 from catalens.core.scores import product_logits
-from catalens.train.checkpoint import CHECKPOINTS, TAXONOMY, TrainedRun, load_run, write_info
+from catalens.train.checkpoint import TrainedRun, load_run
 from catalens.train.dataset import PhotoDataset, photos_of
+from catalens.train.epochs import CHECKPOINTS, TAXONOMY, write_info
 
 BATCH = 32
 How = Literal["greedy", "uniform"]

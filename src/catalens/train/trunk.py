@@ -20,12 +20,11 @@ import torch
 from torch import Tensor, nn
 
 from catalens.core.workers import side_by_side
-from catalens.predict.session import INPUT, open_graph
+from catalens.predict.session import INPUT, OPSET, open_graph
 from catalens.train.dataset import PhotoDataset, Place
 from catalens.train.model import Classifier
 from catalens.train.split import Split, evaluated, example
 
-OPSET = 17
 BATCH = 16  # photos that PyTorch computes at once: faster than 8 or 32, whose arrays no longer fit the caches
 OUTPUT = "activation"
 Floats = npt.NDArray[np.float32]

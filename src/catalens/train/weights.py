@@ -1,10 +1,12 @@
-"""Weights from a local file, read without running what it holds, and checked key by key before they are used."""
+"""Weights from a local file or an earlier run: no code in it is run, and every key is checked before it is used."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,9 @@ from timm.layers.pos_embed import resample_abs_pos_embed
 from torch import Tensor, nn
 
 from catalens.core.errors import ConfigError
+from catalens.core.preprocess import Preprocess
+from catalens.train.epochs import read_epoch, read_info
+from catalens.train.settings import TrainSettings
 
 WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model")  # where training scripts put the weights, best first
 PREFIX = "module."  # of a network that was trained by DataParallel
@@ -56,6 +61,18 @@ def read_weights(path: Path) -> WeightsFile:
     return _read_safetensors(path)
 
 
+def read_run_weights(folder: Path) -> WeightsFile:
+    """The network of an earlier run, of the epoch that it keeps, without its classifier.  Raises ConfigError."""
+    info = read_info(folder)
+    settings = TrainSettings.model_validate(info["settings"])
+    preprocess = Preprocess.from_json(info["preprocess"])
+    prefix = "backbone."
+    state = {
+        key.removeprefix(prefix): value for key, value in read_epoch(folder, settings).items() if key.startswith(prefix)
+    }
+    return WeightsFile(folder, state, settings.model, dict(info["backbone"]), mean=preprocess.mean, std=preprocess.std)
+
+
 def load_state(network: nn.Module, file: WeightsFile, name: str) -> None:
     """Load the weights, cast to the network's types; those of its classifier, which `network` is without, are left out.
 
@@ -75,6 +92,15 @@ def load_state(network: nn.Module, file: WeightsFile, name: str) -> None:
     if bad is not None:
         raise ConfigError(f"holds values that are no numbers, in {bad}", source=str(file.path), key="weights")
     network.load_state_dict({**expected, **{key: value.to(expected[key].dtype) for key, value in given.items()}})
+
+
+def state_digest(state: Mapping[str, Tensor]) -> str:
+    """sha256 of the names, forms and values of a state dict."""
+    digest = hashlib.sha256()
+    for name, value in sorted(state.items()):
+        digest.update(f"\n{name} {tuple(value.shape)} {value.dtype}\n".encode())
+        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _classifier(network: nn.Module) -> tuple[str, ...]:

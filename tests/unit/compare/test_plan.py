@@ -51,8 +51,9 @@ def test_an_entry_has_settings_and_a_name_of_its_own(shop: Catalog) -> None:
         ({"own": {"resnet5": {"size": 64}}}, "'resnet5', which is not compared"),
         ({"train": {"epoch": 3}}, "did you mean 'epochs'"),
         ({"entries": [{"model": "b", "name": "lightweight_cnn"}]}, "two members are called"),
+        ({"train": {"devices": 2}}, "trained by 2 processes, which only `catalens train` starts"),
     ],
-    ids=["nothing", "twice", "own of another", "unknown setting", "one name"],
+    ids=["nothing", "twice", "own of another", "unknown setting", "one name", "several processes"],
 )
 def test_what_cannot_be_meant_is_said_before_anything_is_trained(
     shop: Catalog, values: dict[str, Any], words: str

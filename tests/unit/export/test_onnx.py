@@ -12,7 +12,8 @@ from tests.builders.networks import small_network
 from catalens.core.errors import BundleError
 from catalens.core.preprocess import Preprocess
 from catalens.export import onnx as export
-from catalens.export.onnx import OPSET, Shapes, export_onnx
+from catalens.export.onnx import Shapes, export_onnx
+from catalens.predict.session import OPSET
 
 PREPROCESS = Preprocess(size=32)
 

@@ -17,7 +17,7 @@ from torch import nn
 from catalens.core.errors import CatalogError, ConfigError
 from catalens.core.preprocess import Preprocess
 from catalens.train import frozen, rowfile, trunk
-from catalens.train.augment import Augment
+from catalens.train.augment import MILD, Augment
 from catalens.train.backbones import create
 from catalens.train.batches import make_plan
 from catalens.train.dataset import PhotoDataset, photos_of
@@ -290,6 +290,15 @@ def test_a_later_run_computes_nothing_and_a_killed_one_goes_on(catalog, tmp_path
 def test_what_changes_the_activations_computes_them_anew(catalog, tmp_path: Path, monkeypatch, changes) -> None:
     for changed in ({}, changes):
         given = settings(cache_dir=tmp_path, **changed)
+        seen = photos_computed(monkeypatch)
+        prepare(classifier(given), datasets(catalog, given)[0], None, given, tmp_path / "run")
+    assert sum(seen) == given.views * 24
+
+
+def test_a_policy_that_was_changed_under_its_name_computes_them_anew(catalog, tmp_path: Path, monkeypatch) -> None:
+    given = settings(cache_dir=tmp_path, augment="mild")
+    for brightness in (0.2, 0.6):
+        monkeypatch.setattr("catalens.train.augment.MILD", dataclasses.replace(MILD, brightness=brightness))
         seen = photos_computed(monkeypatch)
         prepare(classifier(given), datasets(catalog, given)[0], None, given, tmp_path / "run")
     assert sum(seen) == given.views * 24

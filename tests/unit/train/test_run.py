@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from catalens.train.checkpoint import load_run
 from catalens.train.dataset import PhotoDataset, photos_of
 from catalens.train.run import run
 from catalens.train.settings import TrainSettings
+from catalens.train.weights import state_digest
 
 SETTINGS = TrainSettings(model="lightweight_cnn", size=32, epochs=8, batch=8, workers=0, augment="none")
 
@@ -90,6 +92,37 @@ def test_a_folder_that_holds_a_run_is_refused(catalog: Catalog, finished) -> Non
 def test_a_resumed_run_must_be_the_same_run(catalog: Catalog, finished) -> None:
     with pytest.raises(ConfigError, match=r"settings changed \(lr: 0.001 -> 0.5\)"):
         run(catalog, finished[0], SETTINGS.model_copy(update={"lr": 0.5}), resume=True)
+
+
+def test_a_run_begins_with_the_network_of_an_earlier_one(catalog: Catalog, finished, tmp_path: Path) -> None:
+    earlier, _, _ = finished
+    changes = {"weights": str(earlier), "mode": "probe", "size": 48, "epochs": 1}
+    info = run(catalog, tmp_path / "probe", SETTINGS.model_copy(update=changes))
+    before, after = load_run(earlier), load_run(tmp_path / "probe")
+    for name, value in before.model.backbone.state_dict().items():
+        assert torch.equal(value, after.model.backbone.state_dict()[name]), name
+    assert after.preprocess.size == 48
+    assert info["weights_digest"] == state_digest(before.model.backbone.state_dict())
+
+
+def test_a_run_of_another_network_is_no_beginning(catalog: Catalog, finished, tmp_path: Path) -> None:
+    earlier, _, _ = finished
+    with pytest.raises(ConfigError, match="holds weights of 'lightweight_cnn', not of 'basic_cnn'"):
+        run(catalog, tmp_path / "run", SETTINGS.model_copy(update={"weights": str(earlier), "model": "basic_cnn"}))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigError, match="not a training run"):
+        run(catalog, tmp_path / "run", SETTINGS.model_copy(update={"weights": str(tmp_path / "empty")}))
+
+
+def test_weights_that_changed_under_a_run_are_noticed_when_it_goes_on(catalog: Catalog, tmp_path: Path) -> None:
+    for folder, seed in (("one", 1), ("other", 2)):
+        run(catalog, tmp_path / folder, SETTINGS.model_copy(update={"epochs": 1, "seed": seed}))
+    later = SETTINGS.model_copy(update={"weights": str(tmp_path / "one"), "epochs": 1})
+    run(catalog, tmp_path / "later", later)
+    shutil.rmtree(tmp_path / "one")
+    (tmp_path / "other").rename(tmp_path / "one")
+    with pytest.raises(ConfigError, match="weights_digest changed since it was started"):
+        run(catalog, tmp_path / "later", later, resume=True)
 
 
 def test_resuming_what_never_was_says_so(catalog: Catalog, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from catalens.train.augment import Augment
 from catalens.train.batches import InOrder, loader
 from catalens.train.dataset import PhotoDataset, photos_of
 from catalens.train.rowfile import RowFile
+from catalens.train.run import run
 from catalens.train.settings import TrainSettings
 from catalens.train.squares import open_squares
 
@@ -72,6 +74,22 @@ def test_kept_squares_are_not_decoded_again(photos, tmp_path: Path, monkeypatch)
         pixels = [dataset[0, photo][0] for photo in range(len(photos))]
         monkeypatch.setattr(Preprocess, "square", None)
     assert len(pixels) == len(photos)
+
+
+def test_what_comes_after_training_decodes_nothing_again(tmp_path: Path, monkeypatch) -> None:
+    decoded: Counter[str] = Counter()
+    square = Preprocess.square
+
+    def counted(self: Preprocess, data: bytes, *, source: str) -> np.ndarray:
+        decoded[source] += 1
+        return square(self, data, source=source)
+
+    monkeypatch.setattr(Preprocess, "square", counted)
+    catalog = striped_catalog(tmp_path / "shop.catalog", products=32)
+    changes = {"model": "lightweight_cnn", "epochs": 1, "batch": 8, "workers": 0, "cache": "memory", "tail": "crt"}
+    run(catalog, tmp_path / "run", settings(tmp_path, **changes, tracking="none"))
+    assert len(decoded) == sum(catalog.images_of(part).num_rows for part in ("train", "val"))
+    assert set(decoded.values()) == {1}
 
 
 @pytest.mark.parametrize(
