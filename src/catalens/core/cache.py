@@ -18,6 +18,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "models": (2, "bundles fetched from a registry"),
     "datasets": (1, "public data sets"),
 }
+LOCK = ".lock"
 DOOMED = ".doomed"  # what was half taken away when a process ended: no reader looks for such a name
 
 
@@ -47,6 +48,7 @@ def remove(thing: Kept) -> None:
         shutil.rmtree(doomed)
     else:
         doomed.unlink(missing_ok=True)
+        thing.path.with_suffix(LOCK).unlink(missing_ok=True)
 
 
 def _things(folder: Path, depth: int) -> Iterator[Path]:
@@ -54,6 +56,8 @@ def _things(folder: Path, depth: int) -> Iterator[Path]:
         return
     for path in sorted(folder.iterdir()):
         if path.is_symlink():  # it leads elsewhere
+            continue
+        if path.suffix == LOCK and path.with_suffix(".rows").exists():  # goes with that file
             continue
         if depth == 1 or path.name.endswith(DOOMED) or not path.is_dir():
             yield path

@@ -21,6 +21,7 @@ def root(tmp_path: Path) -> Path:
         "squares/aa.rows": 3000,
         "frozen/bb.rows": 9000,
         "frozen/bb.lock": 0,
+        "frozen/cc.lock": 0,
         "models/shirts/0123/model.onnx": 5000,
         "models/shirts/0123/manifest.json": 100,
         "models/shirts/4567/model.onnx": 5000,
@@ -42,7 +43,7 @@ def test_each_thing_is_found_once_with_its_size(root: Path) -> None:
     assert list(found) == [
         "squares/aa.rows",
         "frozen/bb.rows",
-        "frozen/bb.lock",
+        "frozen/cc.lock",
         "models/shirts/0123",
         "models/shirts/4567",
         "datasets/fashion",
