@@ -61,6 +61,12 @@ bench-training: .venv/.ready-dev bench/grocery/grocery.catalog bench/fashion/fas
 	@$(BIN)/python benchmarks/loader.py bench/grocery/grocery.catalog
 	@$(BIN)/python benchmarks/augment_speed.py
 	@$(BIN)/python benchmarks/frozen_trunk.py bench/grocery/grocery.catalog --weights $(WEIGHTS)
+	@rm -rf bench/fashion/conv bench/grocery/conv
+	@$(BIN)/catalens train bench/fashion/fashion.catalog bench/fashion/conv --model mobilenetv4_conv_medium --size 96 --epochs 2
+	@$(BIN)/catalens train bench/grocery/grocery.catalog bench/grocery/conv --model mobilenetv4_conv_medium --size 128 --epochs 16 \
+		--weights bench/fashion/conv
+	@$(BIN)/python benchmarks/frozen_trunk.py bench/grocery/grocery.catalog --model mobilenetv4_conv_medium --size 256 \
+		--weights bench/grocery/conv
 	@$(BIN)/python benchmarks/photo_fusion.py --data $(DATA) --weights $(WEIGHTS)
 	@$(BIN)/python benchmarks/long_tail.py bench/fashion/run bench/fashion/fashion.catalog --part test
 

@@ -1,6 +1,6 @@
 """What does computing the frozen trunk once save, and what does it cost?  Mode `last` with views against without.
 
-    python benchmarks/frozen_trunk.py CATALOG --weights FILE [--model mobilenetv2_100] [--size 224] [--epochs 20]
+    python benchmarks/frozen_trunk.py CATALOG --weights FILE_OR_RUN [--model mobilenetv2_100] [--size 224] [--epochs 20]
         [--views 4] [--lr 1e-3] [--mode last] [--out FOLDER] [--set train.KEY=VALUE ...]
 
 Two runs of `catalens train` that differ in `train.views` only, the one with views first and with an empty cache, so
@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("catalog", type=Path)
     parser.add_argument("--model", default="mobilenetv2_100")
-    parser.add_argument("--weights", required=True)
+    parser.add_argument("--weights", required=True, help="a file, or the folder of a run")
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--views", type=int, default=4)

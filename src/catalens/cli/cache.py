@@ -8,14 +8,14 @@ import click
 
 from catalens.cli.console import FOLDER, emit, json_option, say
 from catalens.cli.exits import ERROR
-from catalens.core.cache import KINDS, Kept, kept, remove
+from catalens.core.cache import FROZEN, KINDS, SQUARES, Kept, kept, remove
 from catalens.core.folders import user_cache
 
 
 @click.command()
 @click.option("--clear", multiple=True, type=click.Choice([*KINDS, "all"]), help="Delete these; may be repeated.")
 @click.option("--unused", type=click.FloatRange(min=0), metavar="DAYS", help="Only what nobody used for so long.")
-@click.option("--folder", type=FOLDER, help="Another folder, such as a train.cache_dir.  [default: the user's]")
+@click.option("--folder", type=FOLDER, help="A train.cache_dir, where squares and frozen lie.  [default: the user's]")
 @json_option
 def command(clear: tuple[str, ...], unused: float | None, folder: Path | None, as_json: bool) -> int | None:
     """Show what Catalens keeps to be faster next time, and delete it.
@@ -27,30 +27,32 @@ def command(clear: tuple[str, ...], unused: float | None, folder: Path | None, a
       catalens cache
       catalens cache --clear frozen --clear squares --unused 30
     """
+    kinds = tuple(KINDS) if folder is None else (SQUARES, FROZEN)
+    if clear and "all" not in clear:
+        kinds = tuple(kind for kind in kinds if kind in clear)
     root = folder or user_cache()
-    wanted = tuple(KINDS) if not clear or "all" in clear else tuple(kind for kind in KINDS if kind in clear)
-    found = [thing for thing in kept(root, wanted) if unused is None or thing.idle_days >= unused]
-    failed = _removed(found) if clear else []
+    found = [thing for thing in kept(root, kinds) if unused is None or thing.idle_days >= unused]
+    deleted = _removed(found) if clear else []
     if as_json:
-        emit({"folder": str(root), "deleted": bool(clear), "things": [_plain(thing) for thing in found]})
+        emit({"folder": str(root), "things": [_plain(thing, deleted=thing in deleted) for thing in found]})
     else:
         _show(root, found)
     if clear:
-        gone = [thing for thing in found if thing not in failed]
-        say(f"deleted: {len(gone):,}, {_megabytes(sum(thing.size for thing in gone))}")
-    return ERROR if failed else None
+        say(f"deleted: {len(deleted):,}, {_megabytes(sum(thing.size for thing in deleted))}")
+    return ERROR if clear and len(deleted) < len(found) else None
 
 
 def _removed(found: list[Kept]) -> list[Kept]:
-    """Those that could not be deleted; each says why."""
-    failed = []
+    """Those that were deleted; of the others it says why not."""
+    deleted = []
     for thing in found:
         try:
             remove(thing)
         except OSError as error:
             say(f"cannot be deleted: {error}")
-            failed.append(thing)
-    return failed
+        else:
+            deleted.append(thing)
+    return deleted
 
 
 def _show(root: Path, found: list[Kept]) -> None:
@@ -59,7 +61,7 @@ def _show(root: Path, found: list[Kept]) -> None:
         click.echo(f"{thing.kind:<9} {_megabytes(thing.size):>12}  used {thing.idle_days:5.0f} days ago  {name}")
     for kind in dict.fromkeys(thing.kind for thing in found):
         of_kind = [thing.size for thing in found if thing.kind == kind]
-        say(f"{kind}: {KINDS[kind][1]}, {len(of_kind):,} with {_megabytes(sum(of_kind))}")
+        say(f"{kind}: {KINDS[kind]}, {len(of_kind):,} with {_megabytes(sum(of_kind))}")
     say(f"{root}: {_megabytes(sum(thing.size for thing in found))}" if found else f"{root}: nothing")
 
 
@@ -67,10 +69,11 @@ def _megabytes(size: int) -> str:
     return f"{size / 1e6:,.1f} MB"
 
 
-def _plain(thing: Kept) -> dict[str, object]:
+def _plain(thing: Kept, *, deleted: bool) -> dict[str, object]:
     return {
         "kind": thing.kind,
         "path": str(thing.path),
         "bytes": thing.size,
         "idle_days": round(thing.idle_days, 2),
+        "deleted": deleted,
     }

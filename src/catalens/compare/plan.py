@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -16,6 +17,7 @@ from catalens.core.config import load
 from catalens.core.errors import ConfigError
 from catalens.core.registry import hint
 from catalens.train.settings import TrainSettings
+from catalens.train.weights import content_digest
 
 RecipeValues = Callable[[str], Mapping[str, Any]]
 ALONE = 0.05  # multiply-adds, 10^9, that a photo costs besides the network: decoding, augmenting
@@ -23,7 +25,7 @@ ALONE = 0.05  # multiply-adds, 10^9, that a photo costs besides the network: dec
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A row to be: its name, and all that its training depends on.  `digest` covers settings and catalog."""
+    """A row to be: its name, and all that its training depends on.  `digest` covers settings, catalog and weights."""
 
     name: str
     settings: TrainSettings
@@ -45,6 +47,7 @@ def members(settings: CompareSettings, catalog: Catalog, recipe_values: RecipeVa
         if model not in listed:
             raise ConfigError(f"own settings of {model!r}, which is not compared{hint(model, listed)}", key="own")
     data = data_digest(catalog)
+    weights = cache(_content)
     found: dict[str, Member] = {}
     trained: dict[str, str] = {}
     for name, values in _combinations(settings, recipe_values):
@@ -52,7 +55,8 @@ def members(settings: CompareSettings, catalog: Catalog, recipe_values: RecipeVa
         if chosen.devices > 1:  # the other processes would be started with the command line of the comparison
             message = f"{name!r} is to be trained by {chosen.devices} processes, which only `catalens train` starts"
             raise ConfigError(f"{message}; set train.devices=1", key="devices")
-        member = Member(name, chosen, digest_of({"train": chosen.model_dump(mode="json"), "data": data}))
+        depends = {"train": chosen.model_dump(mode="json"), "data": data, "weights": weights(chosen.weights)}
+        member = Member(name, chosen, digest_of(depends))
         if member.digest in trained:
             raise ConfigError(f"{name!r} and {trained[member.digest]!r} are the same training", key="models")
         if name in found:
@@ -67,6 +71,14 @@ def members(settings: CompareSettings, catalog: Catalog, recipe_values: RecipeVa
 def data_digest(catalog: Catalog) -> str:
     """What a training sees of a catalog: its products and photos, and how they are divided."""
     return digest_of({"catalog": catalog.digest, "split": sorted(catalog.split.items())})
+
+
+def _content(weights: str) -> str | None:
+    """By what a file or a run holds: under the same name it may be something else the next time."""
+    try:
+        return content_digest(weights)
+    except ConfigError:  # said in the row of who is trained with it
+        return None
 
 
 def digest_of(values: Any) -> str:

@@ -16,7 +16,7 @@ from catalens.core.catalog import Catalog
 from catalens.core.errors import CatalensError
 from catalens.core.progress import Progress, silent
 from catalens.train.backbones import SCRATCH
-from catalens.train.epochs import TAXONOMY
+from catalens.train.epochs import TAXONOMY, read_info
 from catalens.train.soup import How, cook
 
 Pair = tuple[Member, Row]
@@ -61,7 +61,7 @@ def _groups(folder: Path, pairs: Sequence[Pair]) -> tuple[list[list[Pair]], list
     for member, row in pairs:
         chosen = member.settings
         shape = {
-            "weights": chosen.weights,
+            "weights": read_info(folder / row.folder / RUN).get("weights_digest") or chosen.weights,
             "model": chosen.model,
             "size": chosen.size,
             "resize": [chosen.resize, chosen.interpolation],

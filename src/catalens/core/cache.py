@@ -1,30 +1,34 @@
 """What lies in the cache folder, and taking it away again.
 
-Only what Catalens puts there is looked at: a folder that was named by mistake loses nothing.
+Only what looks like Catalens's own is seen: what else is in a folder that was named by mistake stays.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# kind -> (how deep below its folder one thing lies, what it is)
-KINDS: dict[str, tuple[int, str]] = {
-    "squares": (1, "decoded photos, by training"),
-    "frozen": (1, "outputs of frozen layers, by training"),
-    "models": (2, "bundles fetched from a registry"),
-    "datasets": (1, "public data sets"),
+SQUARES, FROZEN, MODELS, DATASETS = "squares", "frozen", "models", "datasets"
+KINDS = {
+    SQUARES: "decoded photos, by training",
+    FROZEN: "outputs of frozen layers, by training",
+    MODELS: "bundles fetched from a registry",
+    DATASETS: "public data sets",
 }
-LOCK = ".lock"
+ROWS, LOCK = ".rows", ".lock"  # a file of rows, and what keeps others out while it is filled
 DOOMED = ".doomed"  # what was half taken away when a process ended: no reader looks for such a name
+_ROWS_OR_LOCK = re.compile(r"[0-9a-f]{32}(\.rows|\.lock)")
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One thing in the cache: its size on disk in bytes, and the days since it was last read or written."""
+    """One thing in the cache: its size on disk in bytes, and the days since it was last used."""
 
     kind: str
     path: Path
@@ -32,42 +36,68 @@ class Kept:
     idle_days: float
 
 
+def touch(path: Path) -> None:
+    """Note that it is used now: `kept` goes by the time of change, for many disks keep no time of reading."""
+    with contextlib.suppress(OSError):  # a cache that only its owner may change
+        os.utime(path)
+
+
 def kept(root: Path, kinds: Sequence[str] = tuple(KINDS), *, now: float | None = None) -> list[Kept]:
     """Everything of these kinds below the cache folder `root`, by kind and size, the largest first."""
     now = time.time() if now is None else now
-    found = [_described(kind, path, now) for kind in kinds for path in _things(root / kind, KINDS[kind][0])]
+    found = [_described(kind, path, now) for kind in kinds for path in _things(root / kind, kind)]
     return sorted(found, key=lambda thing: (list(KINDS).index(thing.kind), -thing.size, thing.path))
 
 
 def remove(thing: Kept) -> None:
     """Take it away: first its name, so that a kill leaves nothing that looks whole.  Raises OSError."""
-    doomed = thing.path if thing.path.name.endswith(DOOMED) else thing.path.with_name(f"{thing.path.name}{DOOMED}")
-    if doomed != thing.path:
+    doomed = thing.path
+    if doomed.suffix != DOOMED:
+        doomed = thing.path.with_name(f"{thing.path.name}{DOOMED}")
+        _delete(doomed)
         thing.path.replace(doomed)
-    if doomed.is_dir():
-        shutil.rmtree(doomed)
-    else:
-        doomed.unlink(missing_ok=True)
+    _delete(doomed)
+    if thing.path.suffix == ROWS:
         thing.path.with_suffix(LOCK).unlink(missing_ok=True)
 
 
-def _things(folder: Path, depth: int) -> Iterator[Path]:
-    if not folder.is_dir():
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _things(folder: Path, kind: str) -> Iterator[Path]:
+    if not folder.is_dir() or folder.is_symlink():  # a link leads elsewhere
         return
     for path in sorted(folder.iterdir()):
-        if path.is_symlink():  # it leads elsewhere
+        if path.is_symlink():
             continue
-        if path.suffix == LOCK and path.with_suffix(".rows").exists():  # goes with that file
-            continue
-        if depth == 1 or path.name.endswith(DOOMED) or not path.is_dir():
+        if kind == MODELS and path.is_dir() and path.suffix != DOOMED:
+            yield from (version for version in sorted(path.iterdir()) if _own(version, kind))
+        elif _own(path, kind):
             yield path
-        else:
-            yield from _things(path, depth - 1)
+
+
+def _own(path: Path, kind: str) -> bool:
+    """Did Catalens make it?"""
+    name = path.name.removesuffix(DOOMED)
+    if path.is_symlink():
+        return False
+    if path.is_dir():
+        mark = {MODELS: "manifest.json", DATASETS: "lock"}.get(kind)  # which each of them has from the first
+        return mark is not None and (path.suffix == DOOMED or (path / mark).is_file())
+    if kind not in (SQUARES, FROZEN) or not _ROWS_OR_LOCK.fullmatch(name):
+        return False
+    return path.suffix != LOCK or not path.with_suffix(ROWS).exists()  # a lock goes with its rows
 
 
 def _described(kind: str, path: Path, now: float) -> Kept:
-    files = [path] if not path.is_dir() else [file for file in path.rglob("*") if file.is_file()]
-    facts = [file.lstat() for file in files]
-    size = sum(getattr(fact, "st_blocks", -(-fact.st_size // 512)) * 512 for fact in facts)
-    used = max((max(fact.st_atime, fact.st_mtime) for fact in facts), default=path.lstat().st_mtime)
+    size, used = 0, 0.0
+    for file in [path, *(path.rglob("*") if path.is_dir() else ())]:
+        with contextlib.suppress(FileNotFoundError):  # another process has just taken it away
+            fact = file.lstat()
+            size += getattr(fact, "st_blocks", -(-fact.st_size // 512)) * 512
+            used = max(used, fact.st_mtime)
     return Kept(kind, path, size, max(0.0, (now - used) / 86_400))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalens import __version__
 from catalens.core.bundle import Bundle
+from catalens.core.cache import MODELS, touch
 from catalens.core.durable import replacing_folder
 from catalens.core.errors import BundleCorrupt, BundleIncompatible, ConfigError, NotFound, Overloaded
 from catalens.core.folders import user_cache
@@ -111,10 +112,11 @@ def resolve(name: str, *, uri: str | None = None, cache: Path | None = None) -> 
     """A verified bundle's folder for a `models:/` name, downloaded where it is not in the cache.  Raises as `fetch`."""
     uri = uri or registry_uri()
     version = find(name, uri=uri)
-    folder = (cache or user_cache() / "models") / _safe(version.model) / (version.digest[:16] or f"v{version.version}")
+    folder = (cache or user_cache() / MODELS) / _safe(version.model) / (version.digest[:16] or f"v{version.version}")
     if folder.is_dir():
         try:
             if Bundle(folder).digest == version.digest:
+                touch(folder)
                 return folder
         except (BundleCorrupt, BundleIncompatible):  # fetched anew
             pass

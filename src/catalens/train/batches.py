@@ -61,7 +61,7 @@ def make_plan(settings: TrainSettings, photos: int, batch: int) -> Plan:
     `batch` is of the size the model sees in the end.  Every batch is a multiple of `settings.devices`.
     """
     sizes = epoch_sizes(settings)
-    largest = max(sizes)
+    largest = max(settings.sizes or (settings.size,))  # which few epochs do not reach
     grown = (int(batch * min(LARGEST_BATCH, (largest / size) ** 2)) for size in sizes)
     world = settings.devices
     return Plan(photos, sizes, tuple(max(world, size // world * world) for size in grown), settings.accumulate)

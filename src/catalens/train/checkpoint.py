@@ -10,9 +10,8 @@ from catalens.core.preprocess import Preprocess
 from catalens.core.taxonomy import Taxonomy
 from catalens.train.attributes import Vocabulary
 from catalens.train.backbones import SCRATCH, create
-from catalens.train.epochs import TAXONOMY, read_epoch, read_info
+from catalens.train.epochs import TAXONOMY, read_epoch, read_info, settings_of
 from catalens.train.model import Classifier, build
-from catalens.train.settings import TrainSettings
 from catalens.train.tail import apply
 
 
@@ -34,7 +33,7 @@ def load_run(folder: Path, weights: Literal["best", "last"] | None = None, *, ta
     Raises ConfigError if there is no such epoch.
     """
     info = read_info(folder)
-    settings = TrainSettings.model_validate(info["settings"])
+    settings = settings_of(info, folder)
     state = read_epoch(folder, settings, weights)
     preprocess = Preprocess.from_json(info["preprocess"])
     taxonomy = Taxonomy.read(folder / TAXONOMY)

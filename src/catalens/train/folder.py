@@ -11,11 +11,11 @@ from catalens.core.catalog import Catalog
 from catalens.core.errors import ConfigError
 from catalens.core.preprocess import Preprocess
 from catalens.core.taxonomy import Taxonomy
-from catalens.train.backbones import SCRATCH, Backbone
-from catalens.train.epochs import INFO, TAXONOMY, read_info, write_info
+from catalens.train.backbones import Backbone
+from catalens.train.epochs import CHECKPOINTS, INFO, LAST, TAXONOMY, read_info, write_info
 from catalens.train.parts import Parts
 from catalens.train.settings import TrainSettings
-from catalens.train.weights import state_digest
+from catalens.train.weights import content_digest
 
 # what may change between a run and its going on: nothing that the weights depend on
 FREE = ("workers", "cache", "cache_gb", "cache_dir", "checkpoint_s", "tracking", "experiment")
@@ -30,9 +30,7 @@ def describe(
         "settings": settings.model_dump(mode="json"),
         "preprocess": preprocess.to_json(),
         "backbone": backbone.options,
-        "weights_digest": state_digest(backbone.network.state_dict())
-        if settings.weights != SCRATCH
-        else None,  # of what it began with
+        "weights_digest": content_digest(settings.weights),  # of what it began with
         "catalog": {"path": str(catalog.path.resolve()), "name": catalog.info.name, "digest": catalog.digest},
         "train_digest": data.part.digest,  # of the whole part: by it, a catalog that was split anew is told
         "trained_digest": data.train.digest,
@@ -57,17 +55,27 @@ def open_folder(folder: Path, info: dict[str, Any], taxonomy: Taxonomy, *, resum
         taxonomy.write(folder / TAXONOMY)
         write_info(folder, info)
         return
-    before, info = read_info(folder), json.loads(json.dumps(info))
+    before, now = read_info(folder), json.loads(json.dumps(info))
     for free in FREE:
         before.get("settings", {}).pop(free, None)
-        info["settings"].pop(free)
-    later = [key for key in ("weights_digest",) if key in before]  # which runs of older versions lack
-    for key in ("settings", "preprocess", "train_digest", "trained_digest", *later):
-        if before.get(key) != info[key]:
-            changed = _changed(before.get(key), info[key])
+        now["settings"].pop(free)
+    for key in ("settings", "preprocess", "train_digest", "trained_digest"):
+        if before.get(key) != now[key]:
+            changed = _changed(before.get(key), now[key])
             raise ConfigError(
                 f"cannot be resumed: {key} changed{changed} since it was started", source=str(folder), key=key
             )
+    _same_weights(folder, before, now)
+    info["weights_digest"] = before.get("weights_digest", info["weights_digest"])
+
+
+def _same_weights(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """A run that goes on has all weights in its checkpoint; but a trunk that is computed once is that of the start."""
+    needed = now["settings"]["views"] or not (folder / CHECKPOINTS / LAST).exists()
+    if needed and before.get("weights_digest", now["weights_digest"]) != now["weights_digest"]:
+        weights = now["settings"]["weights"]
+        message = f"cannot be resumed: {weights} does not hold the weights it began with; put them back, or train anew"
+        raise ConfigError(message, source=str(folder), key="weights")
 
 
 def _changed(before: Any, now: Any) -> str:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from catalens.core.cache import FROZEN, LOCK, ROWS
 from catalens.core.errors import CatalogError, ConfigError
 from catalens.core.lock import lock
 from catalens.core.progress import Progress, silent
@@ -29,7 +30,6 @@ from catalens.train.settings import TrainSettings
 from catalens.train.split import Outputs, Split, split
 from catalens.train.squares import cache_folder, unusable
 from catalens.train.trunk import Trunk, computed, fast, in_torch
-from catalens.train.weights import state_digest
 
 REPORTED = 16  # photos between two reports of progress
 LARGEST = float(np.finfo(np.float16).max)
@@ -88,7 +88,7 @@ class Frozen:
         for file in self.files:
             if not self.kept:
                 file.unlink(missing_ok=True)
-                file.with_suffix(".lock").unlink(missing_ok=True)
+                file.with_suffix(LOCK).unlink(missing_ok=True)
 
 
 def prepare(
@@ -116,7 +116,7 @@ def prepare(
         )
     parts = split(model, settings)
     kept = settings.cache != "none"
-    place = (cache_folder(settings) if kept else folder) / "frozen"
+    place = (cache_folder(settings) if kept else folder) / FROZEN
     trunk = _digest(model, parts, settings)
     policy = train.augment.policy if train.augment is not None else None
     changed = f"{settings.augment} {policy} {settings.size} {settings.erasing} {settings.seed}"
@@ -125,7 +125,7 @@ def prepare(
 
     def made(dataset: PhotoDataset, views: int, seen: str) -> FrozenDataset:
         key = hashlib.sha256("\n".join([trunk, dataset.preprocess.digest, seen, *dataset.photos.ids]).encode())
-        files.append(place / f"{key.hexdigest()[:32]}.rows")
+        files.append(place / f"{key.hexdigest()[:32]}{ROWS}")
         return _computed(model, parts, graph, dataset, views, files[-1], say=say, progress=progress)
 
     return Frozen(
@@ -188,7 +188,7 @@ def _fill(
 @contextmanager
 def _alone(path: Path, say: Callable[[str], None]) -> Iterator[None]:
     """A context in which one process computes this file; others wait and find it done."""
-    held = path.with_suffix(".lock")
+    held = path.with_suffix(LOCK)
     file = lock(held)
     if file is None:
         say("waiting for another run that computes the same layers")
@@ -203,9 +203,9 @@ def _alone(path: Path, say: Callable[[str], None]) -> Iterator[None]:
 def _digest(model: Classifier, parts: Split, settings: TrainSettings) -> str:
     """By all that an activation follows from, but for the photos: networks, weights and libraries."""
     stages = {name.rpartition(".")[0] for name in parts.trained}
-    state = {
-        name: value
-        for name, value in model.backbone.state_dict().items()
-        if name not in parts.trained and name.rpartition(".")[0] not in stages
-    }
-    return f"frozen 2 {settings.model} {parts.cut} {version('timm')} {version('pillow')} {state_digest(state)}"
+    digest = hashlib.sha256(f"frozen 2 {settings.model} {parts.cut} {version('timm')} {version('pillow')}".encode())
+    for name, value in sorted(model.backbone.state_dict().items()):
+        if name not in parts.trained and name.rpartition(".")[0] not in stages:
+            digest.update(f"\n{name} {tuple(value.shape)} {value.dtype}\n".encode())
+            digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

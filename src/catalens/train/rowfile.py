@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from catalens.core.cache import touch
+
 Array = npt.NDArray[Any]
 
 
@@ -49,6 +51,7 @@ class RowFile:
         before = os.fstat(handle).st_size
         try:
             _reserve(handle, size_of(rows, form, dtype), path)
+            touch(path)
             return cls(str(path), handle, rows, form, dtype)
         except BaseException:
             os.close(handle)

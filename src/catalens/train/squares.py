@@ -12,6 +12,7 @@ from pathlib import Path
 
 import PIL
 
+from catalens.core.cache import ROWS, SQUARES
 from catalens.core.errors import ConfigError
 from catalens.core.folders import user_cache
 from catalens.core.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
@@ -38,7 +39,7 @@ def open_squares(
     """
     form = (preprocess.size, preprocess.size, 3)
     need = sum(size_of(len(part), form, "uint8") for part in parts)
-    folder = cache_folder(settings) / "squares"
+    folder = cache_folder(settings) / SQUARES
     where = _choose(need, folder, settings, say) if settings.cache == "auto" else settings.cache
     if where == "none":
         return (None,) * len(parts)
@@ -49,7 +50,7 @@ def open_squares(
         return tuple(RowFile.in_memory(len(part), form, "uint8") for part in parts)
     try:
         return tuple(
-            RowFile.on_disk(folder / f"{_key(part, preprocess)}.rows", len(part), form, "uint8") for part in parts
+            RowFile.on_disk(folder / f"{_key(part, preprocess)}{ROWS}", len(part), form, "uint8") for part in parts
         )
     except OSError as error:
         if settings.cache == "auto":

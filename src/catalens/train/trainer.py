@@ -19,9 +19,9 @@ from lightning.pytorch.strategies import DDPStrategy
 
 from catalens.core.durable import replacing
 from catalens.core.errors import ConfigError
+from catalens.train.epochs import LAST
 from catalens.train.settings import TrainSettings
 
-LAST = "last.ckpt"
 SAVED_S = 10.0  # seconds of training that a kill may cost
 
 

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pickle
-import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from timm.layers.pos_embed import resample_abs_pos_embed
 from torch import Tensor, nn
 
 from catalens.core.errors import ConfigError
 from catalens.core.preprocess import Preprocess
-from catalens.train.epochs import read_epoch, read_info
-from catalens.train.settings import TrainSettings
+from catalens.train.epochs import epoch_path, load_torch, read_epoch, read_info, settings_of
 
 WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model")  # where training scripts put the weights, best first
 PREFIX = "module."  # of a network that was trained by DataParallel
@@ -55,7 +50,8 @@ def read_weights(path: Path) -> WeightsFile:
             start = file.read(4)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ConfigError(f"cannot be read as safetensors ({reason})", source=str(path), key="weights") from None
+        message = f"is no run folder, and cannot be read as safetensors ({reason})"
+        raise ConfigError(message, source=str(path), key="weights") from None
     if start in TORCH_STARTS:
         return WeightsFile(path, _read_torch(path))
     return _read_safetensors(path)
@@ -64,7 +60,7 @@ def read_weights(path: Path) -> WeightsFile:
 def read_run_weights(folder: Path) -> WeightsFile:
     """The network of an earlier run, of the epoch that it keeps, without its classifier.  Raises ConfigError."""
     info = read_info(folder)
-    settings = TrainSettings.model_validate(info["settings"])
+    settings = settings_of(info, folder)
     preprocess = Preprocess.from_json(info["preprocess"])
     prefix = "backbone."
     state = {
@@ -94,13 +90,15 @@ def load_state(network: nn.Module, file: WeightsFile, name: str) -> None:
     network.load_state_dict({**expected, **{key: value.to(expected[key].dtype) for key, value in given.items()}})
 
 
-def state_digest(state: Mapping[str, Tensor]) -> str:
-    """sha256 of the names, forms and values of a state dict."""
-    digest = hashlib.sha256()
-    for name, value in sorted(state.items()):
-        digest.update(f"\n{name} {tuple(value.shape)} {value.dtype}\n".encode())
-        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+def content_digest(weights: str) -> str | None:
+    """sha256 of the file that `weights` names, or of the epoch that the run keeps which it names; None for neither."""
+    path = Path(weights)
+    if path.is_dir():
+        path = epoch_path(path, settings_of(read_info(path), path))
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _classifier(network: nn.Module) -> tuple[str, ...]:
@@ -124,12 +122,9 @@ def _resampled(network: nn.Module, expected: dict[str, Tensor], given: dict[str,
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        cause = str(error).strip().splitlines()[0][:160]
-        raise _not_torch(path, f"more than weights, or damaged: {cause}") from None
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise _not_torch(path, (str(error).splitlines() or [type(error).__name__])[0][:200]) from None
+        content = load_torch(path)
+    except ValueError as error:
+        raise _not_torch(path, str(error)) from None
     for wrapper in WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
             content = content[wrapper]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,3 +68,13 @@ def test_other_settings_are_another_folder(shop: Catalog) -> None:
     assert first.name == second.name
     assert first.folder != second.folder
     assert slug("a/b class_weights=none ../") == "a-b-class_weights-none"
+
+
+def test_other_weights_under_the_same_name_are_another_folder(shop: Catalog, tmp_path: Path) -> None:
+    file = tmp_path / "weights.safetensors"
+    folders = []
+    for content in (b"first", b"second", b"first"):
+        file.write_bytes(content)
+        (member,) = plan(shop, train={"weights": str(file)})
+        folders.append(member.folder)
+    assert folders[0] == folders[2] != folders[1]

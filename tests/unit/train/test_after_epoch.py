@@ -6,7 +6,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from catalens.train.trainer import LAST, SAVED_S, AfterEpoch
+from catalens.train.epochs import LAST
+from catalens.train.trainer import SAVED_S, AfterEpoch
 
 
 def saved(folder: Path, seconds: list[float], *, stops_after: int | None = None) -> list[int]:

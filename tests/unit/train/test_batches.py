@@ -26,6 +26,8 @@ def test_sizes_share_the_epochs_and_smaller_photos_come_in_larger_batches() -> N
 
 def test_every_size_has_its_turn_even_in_few_epochs() -> None:
     assert make_plan(TrainSettings(epochs=3, sizes=(64, 128)), 100, 8).sizes == (64, 64, 128)
+    few = make_plan(TrainSettings(epochs=2, sizes=(64, 96, 128)), 100, 32)
+    assert (few.sizes, few.batch_sizes) == ((64, 96), (64, 56)), "the batch is of the largest size, reached or not"
     assert make_plan(TrainSettings(epochs=3, size=96), 100, 8).sizes == (96, 96, 96)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from catalens.train.checkpoint import load_run
 from catalens.train.dataset import PhotoDataset, photos_of
 from catalens.train.run import run
 from catalens.train.settings import TrainSettings
-from catalens.train.weights import state_digest
+from catalens.train.weights import content_digest
 
 SETTINGS = TrainSettings(model="lightweight_cnn", size=32, epochs=8, batch=8, workers=0, augment="none")
 
@@ -102,27 +103,71 @@ def test_a_run_begins_with_the_network_of_an_earlier_one(catalog: Catalog, finis
     for name, value in before.model.backbone.state_dict().items():
         assert torch.equal(value, after.model.backbone.state_dict()[name]), name
     assert after.preprocess.size == 48
-    assert info["weights_digest"] == state_digest(before.model.backbone.state_dict())
+    assert info["weights_digest"] == content_digest(str(earlier))
 
 
-def test_a_run_of_another_network_is_no_beginning(catalog: Catalog, finished, tmp_path: Path) -> None:
+def test_what_is_no_run_of_this_network_is_no_beginning(catalog: Catalog, finished, tmp_path: Path) -> None:
     earlier, _, _ = finished
+
+    def begin(weights: Path, **changes: object) -> None:
+        run(catalog, tmp_path / "run", SETTINGS.model_copy(update={"weights": str(weights), **changes}))
+
     with pytest.raises(ConfigError, match="holds weights of 'lightweight_cnn', not of 'basic_cnn'"):
-        run(catalog, tmp_path / "run", SETTINGS.model_copy(update={"weights": str(earlier), "model": "basic_cnn"}))
+        begin(earlier, model="basic_cnn")
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match="not a training run"):
-        run(catalog, tmp_path / "run", SETTINGS.model_copy(update={"weights": str(tmp_path / "empty")}))
+        begin(tmp_path / "empty")
+    with pytest.raises(ConfigError, match="is no run folder, and cannot be read"):
+        begin(tmp_path / "frist")
+    damaged = shutil.copytree(earlier, tmp_path / "damaged")
+    best = damaged / "checkpoints" / "best.ckpt"
+    best.write_bytes(best.read_bytes()[:5000])
+    with pytest.raises(ConfigError, match="is no whole checkpoint"):
+        begin(damaged)
+    info = json.loads((damaged / "run.json").read_text())
+    info["settings"]["a setting of tomorrow"] = 3
+    (damaged / "run.json").write_text(json.dumps(info))
+    with pytest.raises(ConfigError, match="no settings of this version"):
+        begin(damaged)
 
 
-def test_weights_that_changed_under_a_run_are_noticed_when_it_goes_on(catalog: Catalog, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("ema", "keep"), [(0.0, "last"), (0.9, "best")])
+def test_the_epoch_that_a_run_keeps_is_the_beginning(catalog: Catalog, tmp_path: Path, ema: float, keep: str) -> None:
+    earlier = SETTINGS.model_copy(update={"ema": ema, "keep": keep, "epochs": 2})
+    run(catalog, tmp_path / "earlier", earlier)
+    later = SETTINGS.model_copy(update={"weights": str(tmp_path / "earlier"), "mode": "probe"})
+    run(catalog, tmp_path / "probe", later)
+    before, after = (load_run(tmp_path / name).model.backbone.state_dict() for name in ("earlier", "probe"))
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+@pytest.mark.parametrize("views", [0, 1])
+def test_weights_that_changed_under_a_run_stop_it_where_it_needs_them(
+    catalog: Catalog, tmp_path: Path, views: int
+) -> None:
+    """The checkpoint holds all weights; but outputs of frozen layers may have to be computed again."""
     for folder, seed in (("one", 1), ("other", 2)):
         run(catalog, tmp_path / folder, SETTINGS.model_copy(update={"epochs": 1, "seed": seed}))
-    later = SETTINGS.model_copy(update={"weights": str(tmp_path / "one"), "epochs": 1})
-    run(catalog, tmp_path / "later", later)
+    changes = {"weights": str(tmp_path / "one"), "epochs": 1, "mode": "probe", "views": views, "cache_dir": tmp_path}
+    later = SETTINGS.model_copy(update=changes)
+    began = run(catalog, tmp_path / "later", later)
     shutil.rmtree(tmp_path / "one")
     (tmp_path / "other").rename(tmp_path / "one")
-    with pytest.raises(ConfigError, match="weights_digest changed since it was started"):
-        run(catalog, tmp_path / "later", later, resume=True)
+    if views:
+        with pytest.raises(ConfigError, match="one does not hold the weights it began with"):
+            run(catalog, tmp_path / "later", later, resume=True)
+    else:
+        assert run(catalog, tmp_path / "later", later, resume=True)["weights_digest"] == began["weights_digest"]
+
+
+def test_a_run_of_before_there_were_digests_goes_on(catalog: Catalog, finished, tmp_path: Path) -> None:
+    earlier, _, _ = finished
+    later = SETTINGS.model_copy(update={"weights": str(earlier), "epochs": 1, "mode": "probe"})
+    run(catalog, tmp_path / "later", later)
+    info = json.loads((tmp_path / "later" / "run.json").read_text())
+    del info["weights_digest"]
+    (tmp_path / "later" / "run.json").write_text(json.dumps(info))
+    assert run(catalog, tmp_path / "later", later, resume=True)["status"] == "finished"
 
 
 def test_resuming_what_never_was_says_so(catalog: Catalog, tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import gc
 import multiprocessing
 import os
 import pickle
 import signal
+import weakref
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -76,20 +78,47 @@ def test_kept_squares_are_not_decoded_again(photos, tmp_path: Path, monkeypatch)
     assert len(pixels) == len(photos)
 
 
-def test_what_comes_after_training_decodes_nothing_again(tmp_path: Path, monkeypatch) -> None:
-    decoded: Counter[str] = Counter()
-    square = Preprocess.square
+@pytest.mark.parametrize(("cache", "workers"), [("memory", 0), ("disk", 0), ("memory", 2)])
+def test_what_comes_after_training_decodes_nothing_again(tmp_path: Path, monkeypatch, cache: str, workers: int) -> None:
+    """Of this process; workers that are forked write what they decode into `log`."""
+    log, square = tmp_path / "decoded.txt", Preprocess.square
 
     def counted(self: Preprocess, data: bytes, *, source: str) -> np.ndarray:
-        decoded[source] += 1
+        with log.open("a") as file:
+            file.write(f"{source}\n")
         return square(self, data, source=source)
 
     monkeypatch.setattr(Preprocess, "square", counted)
     catalog = striped_catalog(tmp_path / "shop.catalog", products=32)
-    changes = {"model": "lightweight_cnn", "epochs": 1, "batch": 8, "workers": 0, "cache": "memory", "tail": "crt"}
+    changes = {"model": "lightweight_cnn", "epochs": 2, "batch": 8, "workers": workers, "cache": cache, "tail": "crt"}
     run(catalog, tmp_path / "run", settings(tmp_path, **changes, tracking="none"))
+    decoded = Counter(log.read_text().splitlines())
     assert len(decoded) == sum(catalog.images_of(part).num_rows for part in ("train", "val"))
     assert set(decoded.values()) == {1}
+
+
+def test_squares_that_nobody_reads_any_more_are_given_back(tmp_path: Path, monkeypatch) -> None:
+    from lightning import Trainer  # not above: a spawned process would import it before catalens.train prepares it
+
+    kept: list[weakref.ref[RowFile]] = []
+    in_memory, fit = RowFile.in_memory, Trainer.fit
+
+    def noted(*form: object) -> RowFile:
+        file = in_memory(*form)
+        kept.append(weakref.ref(file))
+        return file
+
+    def looked(trainer: Trainer, *inputs: object, **more: object) -> None:
+        gc.collect()
+        assert [file() for file in kept] == [None, None]
+        fit(trainer, *inputs, **more)
+
+    monkeypatch.setattr(RowFile, "in_memory", noted)
+    monkeypatch.setattr(Trainer, "fit", looked)
+    catalog = striped_catalog(tmp_path / "shop.catalog", products=32)
+    changes = {"model": "lightweight_cnn", "epochs": 1, "batch": 8, "workers": 0, "mode": "probe", "views": 1}
+    run(catalog, tmp_path / "run", settings(tmp_path, **changes, tracking="none"))
+    assert len(kept) == 2
 
 
 @pytest.mark.parametrize(

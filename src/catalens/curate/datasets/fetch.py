@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from catalens.core.cache import DATASETS, touch
 from catalens.core.durable import replacing
 from catalens.core.errors import SourceError
 from catalens.core.folders import user_cache
@@ -48,12 +49,13 @@ def fetch(name: str, settings: WebSettings, *, progress: Progress = silent) -> R
         then = f"catalens ingest FOLDER CATALOG --format {dataset.format}"
         message = f"needs a login: fetch it at {dataset.login}, unpack it, then: {then}"
         raise SourceError(message, source=name)
-    folder = (settings.cache or user_cache() / "datasets") / name
+    folder = (settings.cache or user_cache() / DATASETS) / name
     with hold(folder):
         digests = _download(dataset, folder / "files", settings, progress)
         data = _unpacked(dataset, folder, digests, progress)
         if dataset.labels:
             _write(data / LABELS, "\n".join(dataset.labels))
+        touch(folder)
     reading = {"format": dataset.format, **({"category": dataset.category} if dataset.category else {})}
     return Ready(data / dataset.folder, reading, _remarks(dataset, digests))
 
