@@ -59,6 +59,9 @@ def remove(thing: Kept) -> None:
     _delete(doomed)
     if thing.path.suffix == ROWS:
         thing.path.with_suffix(LOCK).unlink(missing_ok=True)
+    if thing.kind == MODELS:
+        with contextlib.suppress(OSError):  # other versions are in the model's folder
+            thing.path.parent.rmdir()
 
 
 def _delete(path: Path) -> None:

@@ -109,6 +109,7 @@ def test_clearing_takes_the_kinds_that_were_named_and_nothing_else(root: Path) -
     assert {(thing["kind"], thing["deleted"]) for thing in things} == {("frozen", True), ("models", True)}
     gone = {path for path in OURS if path.startswith(("frozen", "models"))}
     assert _files(root) == {*OURS, *THEIRS} - gone
+    assert not (root / "models" / "shirts").exists(), "nothing of it is left"
 
 
 def test_clearing_all_leaves_what_is_not_ours(root: Path) -> None:
