@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalens.core.lock import LOCK_NAME
+
 SQUARES, FROZEN, MODELS, DATASETS = "squares", "frozen", "models", "datasets"
 KINDS = {
     SQUARES: "decoded photos, by training",
@@ -23,7 +25,7 @@ KINDS = {
 }
 ROWS, LOCK = ".rows", ".lock"  # a file of rows, and what keeps others out while it is filled
 DOOMED = ".doomed"  # what was half taken away when a process ended: no reader looks for such a name
-_ROWS_OR_LOCK = re.compile(r"[0-9a-f]{32}(\.rows|\.lock)")
+_ROWS_OR_LOCK = re.compile(rf"[0-9a-f]{{32}}({re.escape(ROWS)}|{re.escape(LOCK)})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +74,25 @@ def _delete(path: Path) -> None:
 
 
 def _things(folder: Path, kind: str) -> Iterator[Path]:
-    if not folder.is_dir() or folder.is_symlink():  # a link leads elsewhere
-        return
-    for path in sorted(folder.iterdir()):
-        if path.is_symlink():
-            continue
-        if kind == MODELS and path.is_dir() and path.suffix != DOOMED:
-            yield from (version for version in sorted(path.iterdir()) if _own(version, kind))
-        elif _own(path, kind):
-            yield path
+    for inner in _entries(folder) if kind == MODELS else [folder]:  # a folder a model, a thing a version
+        yield from (path for path in _entries(inner) if _own(path, kind))
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What lies in a folder; nothing where it is none, or a link, which leads elsewhere."""
+    return sorted(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []
 
 
 def _own(path: Path, kind: str) -> bool:
     """Did Catalens make it?"""
-    name = path.name.removesuffix(DOOMED)
+    from catalens.core.bundle import MANIFEST  # not above: `catalens cache --help` needs none of what comes with it
+
     if path.is_symlink():
         return False
     if path.is_dir():
-        mark = {MODELS: "manifest.json", DATASETS: "lock"}.get(kind)  # which each of them has from the first
+        mark = {MODELS: MANIFEST, DATASETS: LOCK_NAME}.get(kind)  # which each of them has from the first
         return mark is not None and (path.suffix == DOOMED or (path / mark).is_file())
-    if kind not in (SQUARES, FROZEN) or not _ROWS_OR_LOCK.fullmatch(name):
+    if kind not in (SQUARES, FROZEN) or not _ROWS_OR_LOCK.fullmatch(path.name.removesuffix(DOOMED)):
         return False
     return path.suffix != LOCK or not path.with_suffix(ROWS).exists()  # a lock goes with its rows
 

@@ -14,6 +14,8 @@ try:
 except ImportError:  # Windows: two processes that write the same are not noticed there
     fcntl = None  # type: ignore[assignment]
 
+LOCK_NAME = "lock"  # of the file by which one process keeps others out of a folder
+
 
 def lock(path: Path, *, wait: bool = False) -> BinaryIO | None:
     """The file, made if it is missing and open for appending; None if another process has it and `wait` is false.

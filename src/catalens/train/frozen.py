@@ -203,7 +203,7 @@ def _alone(path: Path, say: Callable[[str], None]) -> Iterator[None]:
 def _digest(model: Classifier, parts: Split, settings: TrainSettings) -> str:
     """By all that an activation follows from, but for the photos: networks, weights and libraries."""
     stages = {name.rpartition(".")[0] for name in parts.trained}
-    digest = hashlib.sha256(f"frozen 2 {settings.model} {parts.cut} {version('timm')} {version('pillow')}".encode())
+    digest = hashlib.sha256(f"frozen 1 {settings.model} {parts.cut} {version('timm')} {version('pillow')}".encode())
     for name, value in sorted(model.backbone.state_dict().items()):
         if name not in parts.trained and name.rpartition(".")[0] not in stages:
             digest.update(f"\n{name} {tuple(value.shape)} {value.dtype}\n".encode())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +41,6 @@ from catalens.train.tracking import SendEpochs, open_tracker
 from catalens.train.trainer import MidEpoch, make_trainer, process_rank
 
 Inputs = tuple[PhotoDataset | FrozenDataset, PhotoDataset | FrozenDataset | None]  # train, val
-
-
-@dataclass(frozen=True)
-class Seen:
-    """The photos as the server sees them, for what is done after training."""
-
-    train: PhotoDataset
-    val: PhotoDataset | None
 
 
 def run(
@@ -90,7 +81,7 @@ def run(
     try:
         with explained(folder, batch=info["batch"], accumulate=settings.accumulate):
             train, val = _datasets(data, settings, preprocess, say)
-            seen = Seen(train.unchanged(), val) if settings.tail != "none" else None
+            seen = (train.unchanged(), val) if settings.tail != "none" else None
             frozen = prepare(model, train, val, settings, folder, say=say, progress=progress)
             inputs: Inputs = (train, val) if frozen is None else (frozen.train, frozen.val)
             del train, val  # squares that nobody reads any more are memory
@@ -98,7 +89,7 @@ def run(
             info |= _outcome(history)
             if first:
                 if seen is not None:
-                    info |= _after(data, seen, folder, settings, progress)
+                    info |= _after(data, *seen, folder, settings, progress)
                 write_info(folder, info)
     except BaseException as error:
         if tracker is not None:
@@ -172,12 +163,19 @@ def _datasets(
     return train, PhotoDataset(data.val, preprocess, cache=squares[1]) if data.val is not None else None
 
 
-def _after(data: Parts, seen: Seen, folder: Path, settings: TrainSettings, progress: Progress) -> dict[str, Any]:
-    """What is done to the classifier once the network is trained; for run.json."""
+def _after(
+    data: Parts,
+    train: PhotoDataset,
+    val: PhotoDataset | None,
+    folder: Path,
+    settings: TrainSettings,
+    progress: Progress,
+) -> dict[str, Any]:
+    """What is done to the classifier once the network is trained, by photos as the server sees them; for run.json."""
     improvement = improve(
         load_run(folder, tail=False).model,
-        seen.train,
-        seen.val,
+        train,
+        val,
         data.counts,
         settings,
         products=np.array([data.products[leaf] for leaf in data.taxonomy.leaves]),

@@ -20,7 +20,7 @@ from catalens.core.errors import ConfigError
 from catalens.core.scores import product_logits
 from catalens.train.checkpoint import TrainedRun, load_run
 from catalens.train.dataset import PhotoDataset, photos_of
-from catalens.train.epochs import CHECKPOINTS, TAXONOMY, write_info
+from catalens.train.epochs import CHECKPOINTS, LAST, TAXONOMY, write_info
 
 BATCH = 32
 How = Literal["greedy", "uniform"]
@@ -168,6 +168,6 @@ def _write(out: Path, run: TrainedRun, state: State) -> None:
     (out / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
     run.taxonomy.write(out / TAXONOMY)
     kept = {"model." + name: tensor.clone().contiguous() for name, tensor in state.items()}
-    torch.save({"state_dict": kept}, out / CHECKPOINTS / "last.ckpt")
+    torch.save({"state_dict": kept}, out / CHECKPOINTS / LAST)
     info = {key: value for key, value in run.info.items() if key not in ("tail", "fusion", "best")}
     write_info(out, {**info, "settings": {**info["settings"], **PLAIN}, "best": None})

@@ -7,9 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from catalens.core.errors import SourceError
-from catalens.core.lock import lock
-
-LOCK = "lock"
+from catalens.core.lock import LOCK_NAME, lock
 
 
 @contextmanager
@@ -20,7 +18,7 @@ def hold(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = lock(folder / LOCK)
+        file = lock(folder / LOCK_NAME)
     except OSError as error:
         raise SourceError(f"no folder to fetch into ({error.strerror})", source=str(folder)) from None
     if file is None:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from catalens.core.catalog import IMAGES, PRODUCTS, TABLES, write_json, write_parquet
 from catalens.core.errors import CatalogError, SourceError
-from catalens.core.lock import lock
+from catalens.core.lock import LOCK_NAME, lock
 from catalens.core.shards import ShardWriter
 from catalens.core.taxonomy import compose, path_id
 from catalens.curate.making.check import CheckedRow
@@ -25,7 +25,6 @@ from catalens.curate.sources.protocol import Note, Unusable
 
 SCHEMAS = {"products": PRODUCTS, "images": IMAGES, "findings": TABLES["findings"]}
 PART_ROWS = 65_536  # a part also ends here, so that a dump of rows without photos is held in bounded memory
-LOCK = "lock"
 FINGERPRINT = "source fingerprint"  # where a key says which dump it is
 AFRESH = "pass --restart to begin afresh"
 
@@ -191,7 +190,7 @@ class Journal:
             shard.unlink()
         (self.folder / "begin.json").unlink(missing_ok=True)
         for file in self.folder.iterdir():
-            if file.name != LOCK:
+            if file.name != LOCK_NAME:
                 file.unlink()
 
     def _sealed(self) -> list[dict[str, Any]]:
@@ -212,7 +211,7 @@ class Journal:
                 raise CatalogError(f"{message}; finish it as it was begun, or {AFRESH}", source=str(file), key=name)
 
     def _delete_unsealed(self) -> None:
-        keep = {"begin.json", LOCK}
+        keep = {"begin.json", LOCK_NAME}
         for number, entry in enumerate(self.entries):
             shard = entry["shard"]
             if shard and not (self.images / shard).is_file():
@@ -226,7 +225,7 @@ class Journal:
 
 
 def _lock(folder: Path) -> BinaryIO:
-    file = lock(folder / LOCK)
+    file = lock(folder / LOCK_NAME)
     if file is None:
         raise CatalogError("another ingest is writing this catalog", source=str(folder.parent))
     return file
